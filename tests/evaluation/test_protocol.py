@@ -1,0 +1,107 @@
+"""The protocol counts each seed's first episode, whatever the batch."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.evaluation.double import Double, Goer, register
+from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.evaluation import EvalResult, Policy, evaluate
+from vla_gym.evaluation.policies import RandomPolicy, policy_factory
+from vla_gym.evaluation.protocol import run_episodes
+
+
+def even(words: str) -> bool:
+    return int(words.split()[1]) % 2 == 0
+
+
+@pytest.fixture
+def env_id() -> str:
+    return register()
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 4, 16])
+def test_episodes_do_not_depend_on_the_number_of_worlds(env_id, num_envs):
+    result = evaluate(env_id, lambda venv: Goer(rule=even), episodes=7, seed=10, num_envs=num_envs)
+    assert [r.seed for r in result.records] == list(range(10, 17))
+    assert [r.instruction for r in result.records] == [f"do {s}" for s in range(10, 17)]
+    assert [r.success for r in result.records] == [s % 2 == 0 for s in range(10, 17)]
+    # success at step seed % 4 + 1, else the horizon
+    expected = [s % 4 + 1 if s % 2 == 0 else 5 for s in range(10, 17)]
+    assert [r.steps for r in result.records] == expected
+    assert [r.episode_return for r in result.records] == [float(s % 2 == 0) for s in range(10, 17)]
+    assert [r.wrong_object for r in result.records] == [s % 2 == 1 for s in range(10, 17)]
+    assert all(r.success_at_end == r.success for r in result.records)
+    assert [r.stage for r in result.records] == [min(t, 3) for t in expected]
+    assert result.n == 7
+    assert result.successes == 4
+
+
+def test_worlds_that_are_done_hold_still_and_are_not_reset():
+    venv, policy = Double(4), Goer()
+    run_episodes(venv, policy, seed=0, episodes=4)
+    assert len(policy.masks) == 1
+    assert policy.masks[0].all()
+    last = venv.seen[-1]
+    assert (last[3] == 1).all()
+    assert (last[:3] == 0).all()
+
+
+def test_result_round_trip_and_summary(env_id, tmp_path):
+    result = evaluate(env_id, lambda venv: Goer(rule=even), episodes=6, num_envs=4, name="goer")
+    path = result.save(tmp_path / "deep" / "result.json")
+    assert EvalResult.load(path).records == result.records
+    data = json.loads(path.read_text())
+    assert data["schema"] == "vla_gym/evaluation/1"
+    assert data["seeds"] == {"first": 0, "last": 5}
+    assert data["n"] == 6
+    assert data["success"]["count"] == 3
+    assert data["success"]["low"] < 0.5 < data["success"]["high"]
+    assert data["policy"] == "goer"
+    assert "numpy" in data["versions"]
+    assert "0.50 [0.19, 0.81], n=6" in str(result)
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(InvalidConfigError, match=r"other\.json"):
+        EvalResult.load(tmp_path / "other.json")
+
+
+def test_progress_is_told(env_id):
+    calls = []
+    evaluate(
+        env_id,
+        Goer,
+        episodes=5,
+        num_envs=2,
+        on_progress=lambda done, won: calls.append((done, won)),
+    )
+    assert calls == [(2, 2), (4, 4), (5, 5)]
+
+
+def test_random_policy_does_not_depend_on_the_number_of_worlds():
+    def first_actions(n: int) -> np.ndarray:
+        venv = Double(n)
+        policy = RandomPolicy(venv, seed=3)
+        assert isinstance(policy, Policy)
+        drawn = []
+        for _ in range(4 // n):
+            policy.reset(np.ones(n, bool), {})
+            drawn.append(policy.act({}))
+        return np.concatenate(drawn)
+
+    assert np.array_equal(first_actions(4), first_actions(1))
+    assert np.array_equal(first_actions(4), first_actions(2))
+    assert np.abs(first_actions(4)).max() <= 1
+
+
+def test_policies_by_name_skip_pictures(env_id):
+    result = evaluate(env_id, "random", episodes=2)
+    assert result.env_kwargs["cameras"] == ()
+    assert result.policy == "random"
+
+
+def test_bad_input(env_id):
+    with pytest.raises(InvalidConfigError, match="at least 1"):
+        evaluate(env_id, "random", episodes=0)
+    with pytest.raises(UnknownNameError, match="Did you mean 'expert'"):
+        policy_factory("exprt")

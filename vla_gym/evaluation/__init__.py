@@ -1,0 +1,6 @@
+"""Measuring policies: a fixed protocol, honest intervals, films."""
+
+from vla_gym.evaluation.protocol import EpisodeRecord, EvalResult, Policy, evaluate
+from vla_gym.evaluation.statistics import Interval, wilson
+
+__all__ = ["EpisodeRecord", "EvalResult", "Interval", "Policy", "evaluate", "wilson"]

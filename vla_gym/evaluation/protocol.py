@@ -1,0 +1,185 @@
+"""`evaluate`: run a policy for so many episodes on consecutive seeds and count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.errors import InvalidConfigError
+from vla_gym.evaluation.policies import NAMES, Policy, PolicyFactory, policy_factory
+from vla_gym.evaluation.records import EpisodeRecord, EvalResult
+
+__all__ = ["NAMES", "EpisodeRecord", "EvalResult", "Policy", "evaluate", "run_episodes"]
+
+_DECIDING = ("vla_gym", "mujoco", "gymnasium", "numpy", "torch", "open_clip_torch")
+
+
+def evaluate(
+    env_id: str,
+    policy: str | PolicyFactory,
+    episodes: int = 100,
+    split: str = "validation",
+    seed: int = 0,
+    num_envs: int = 16,
+    env_kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> EvalResult:
+    """Run a policy on the seeds seed, seed + 1, ... of a split, one episode each.
+
+    An episode is decided by its seed and by the policy, not by how many worlds run side by side;
+    a policy that samples from one stream for all worlds breaks that, a deterministic one does not.
+
+    Args:
+        env_id: For example ``"VLAPickPlace-v0"``.
+        policy: ``"expert"``, ``"random"``, a checkpoint, or a function from the vector
+            environment to a policy.
+        episodes: How many episodes.
+        split: ``"train"``, ``"validation"`` or ``"test"``. Choose on validation, test once.
+        seed: Seed of the first episode.
+        num_envs: Worlds side by side.
+        env_kwargs: Further arguments of the environment.
+        name: What to call the policy in the result.
+        on_progress: Called with the episodes done and the successes among them.
+
+    Raises:
+        InvalidConfigError: If a count is not positive.
+        UnknownNameError: If the id or the policy is unknown.
+    """
+    if episodes < 1 or num_envs < 1:
+        raise InvalidConfigError(
+            f"episodes and num_envs must be at least 1, got {episodes} and {num_envs}."
+        )
+    factory = policy_factory(policy) if isinstance(policy, str) else policy
+    kwargs = dict(env_kwargs or {})
+    if policy in NAMES and "cameras" not in kwargs:
+        kwargs["cameras"] = ()  # neither looks at pictures
+    begun = time.monotonic()
+    venv = make_venv(env_id, min(num_envs, episodes), split=split, **kwargs)
+    try:
+        actor = factory(venv)
+        records: list[EpisodeRecord] = []
+        while len(records) < episodes:
+            wanted = min(venv.num_envs, episodes - len(records))
+            records += run_episodes(venv, actor, seed + len(records), wanted)
+            if on_progress:
+                on_progress(len(records), sum(r.success for r in records))
+        stages = _stage_names(venv)
+    finally:
+        venv.close()
+    return EvalResult(
+        policy=name or (policy if isinstance(policy, str) else type(actor).__name__),
+        env_id=env_id,
+        split=split,
+        seed=seed,
+        records=tuple(records),
+        stages=stages,
+        env_kwargs=kwargs,
+        wall_s=time.monotonic() - begun,
+        versions=_versions(),
+    )
+
+
+def make_venv(env_id: str, num_envs: int, **kwargs: Any) -> Any:
+    """The batched environment of that id."""
+    return gym.make_vec(
+        env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs
+    )
+
+
+def run_episodes(
+    venv: Any,
+    policy: Policy,
+    seed: int,
+    episodes: int,
+    on_step: Callable[[NDArray[np.bool_]], None] | None = None,
+) -> list[EpisodeRecord]:
+    """Run one episode in each of the first worlds, to its end.
+
+    A world that is done early starts over by itself; what happens there is not counted, and its
+    actions are zero.
+
+    Args:
+        venv: The environment.
+        policy: Acts in all its worlds.
+        seed: World k is reset with seed + k.
+        episodes: How many worlds count, at most ``venv.num_envs``.
+        on_step: Called after the reset and before each step, with the worlds still running (n,).
+
+    Returns:
+        One record a world, in the order of the seeds.
+    """
+    n = venv.num_envs
+    # seeds beyond the wanted ones only fill the batch
+    obs, _ = venv.reset(seed=[seed + k for k in range(n)])
+    policy.reset(np.ones(n, bool), obs)
+    sentences = tuple(obs["instruction"])
+    running = np.arange(n) < episodes
+    steps, returns = np.zeros(n, int), np.zeros(n)
+    success, at_end = np.zeros(n, bool), np.zeros(n, bool)
+    stage, wrong = np.zeros(n, int), np.zeros(n, bool)
+    while running.any():
+        if on_step:
+            on_step(running)
+        action = np.where(running[:, None], policy.act(obs), 0.0).astype(np.float32)
+        obs, reward, terminated, truncated, infos = venv.step(action)
+        done = np.asarray(terminated) | np.asarray(truncated)
+        now = _of_step(infos, "is_success", done, n).astype(bool)
+        returns += np.where(running, reward, 0.0)
+        steps += running
+        success |= running & now
+        stage = np.where(running, np.maximum(stage, _of_step(infos, "stage", done, n)), stage)
+        wrong |= running & _of_step(infos, "wrong_object", done, n).astype(bool)
+        at_end = np.where(running & done, now, at_end)
+        running = running & ~done
+    return [
+        EpisodeRecord(
+            seed=seed + k,
+            instruction=sentences[k],
+            success=bool(success[k]),
+            success_at_end=bool(at_end[k]),
+            steps=int(steps[k]),
+            stage=int(stage[k]),
+            wrong_object=bool(wrong[k]),
+            episode_return=float(returns[k]),
+        )
+        for k in range(episodes)
+    ]
+
+
+def _of_step(infos: Mapping[str, Any], key: str, done: NDArray[np.bool_], n: int) -> NDArray:
+    """A value of the step just made; for worlds that have begun anew, of their old episode."""
+    values = np.array(infos.get(key, np.zeros(n)))
+    final = infos.get("final_info")
+    if isinstance(final, Mapping) and key in final:
+        values = np.where(done, np.asarray(final[key]), values)
+    elif final is not None:
+        for i in np.flatnonzero(done):
+            if final[i] is not None and key in final[i]:
+                values[i] = final[i][key]
+    return values
+
+
+def _stage_names(venv: Any) -> tuple[str, ...]:
+    task = getattr(venv.unwrapped, "task", None)
+    if task is None:
+        return ()
+    from vla_gym.envs.reward import stages_of
+
+    return tuple(stage.name for stage in stages_of(task.goal))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _DECIDING:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

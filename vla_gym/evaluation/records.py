@@ -1,0 +1,164 @@
+"""What an evaluation leaves behind: one record an episode, summed up with intervals, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vla_gym.errors import InvalidConfigError
+from vla_gym.evaluation.statistics import Interval, format_rate, wilson
+
+SCHEMA = "vla_gym/evaluation/1"
+"""Name and version of the JSON layout."""
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """What happened in one episode."""
+
+    seed: int
+    """Seed the world was reset with; with the id and the split it gives the episode back."""
+    instruction: str
+    """The sentence."""
+    success: bool
+    """The goal held at some step."""
+    success_at_end: bool
+    """The goal held at the last step."""
+    steps: int
+    """Length of the episode."""
+    stage: int
+    """Highest stage reached, 0 for none; `EvalResult.stages` names them."""
+    wrong_object: bool
+    """Another object than the named one was taken."""
+    episode_return: float
+    """Sum of rewards."""
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """Episodes of one policy on consecutive seeds of one split."""
+
+    policy: str
+    env_id: str
+    split: str
+    seed: int
+    """Seed of the first episode; episode i has seed + i."""
+    records: tuple[EpisodeRecord, ...]
+    stages: tuple[str, ...] = ()
+    """Names of the task's stages, in order."""
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    wall_s: float = 0.0
+    """Time the evaluation took [s]."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the packages that decide the outcome."""
+
+    @property
+    def n(self) -> int:
+        """Number of episodes."""
+        return len(self.records)
+
+    @property
+    def successes(self) -> int:
+        """Episodes in which the goal held at some step."""
+        return sum(r.success for r in self.records)
+
+    @property
+    def success_rate(self) -> float:
+        """Share of successful episodes."""
+        return self.successes / max(self.n, 1)
+
+    @property
+    def interval(self) -> Interval:
+        """95% Wilson interval of the success rate."""
+        return wilson(self.successes, self.n)
+
+    def __str__(self) -> str:
+        """One line for people."""
+        last = self.seed + max(self.n - 1, 0)
+        return (
+            f"{self.policy} on {self.env_id} ({self.split}, seeds {self.seed} to {last}): "
+            f"success {format_rate(self.successes, self.n)}"
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the single episodes, ready for JSON."""
+        reached = [sum(r.stage > i for r in self.records) for i in range(len(self.stages))]
+        return {
+            "schema": SCHEMA,
+            "policy": self.policy,
+            "env_id": self.env_id,
+            "env_kwargs": _plain(self.env_kwargs),
+            "split": self.split,
+            "seeds": {"first": self.seed, "last": self.seed + self.n - 1},
+            "n": self.n,
+            "success": _rate(self.successes, self.n),
+            "success_at_end": _rate(sum(r.success_at_end for r in self.records), self.n),
+            "wrong_object": _rate(sum(r.wrong_object for r in self.records), self.n),
+            "stages": {
+                name: _rate(k, self.n) for name, k in zip(self.stages, reached, strict=True)
+            },
+            "mean_steps": self._mean("steps"),
+            "mean_return": self._mean("episode_return"),
+            "wall_s": round(self.wall_s, 2),
+            "versions": dict(self.versions),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary and every episode, ready for JSON."""
+        return {**self.summary(), "episodes": [asdict(r) for r in self.records]}
+
+    def save(self, path: str | Path) -> Path:
+        """Write `to_dict` as JSON and return where."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> EvalResult:
+        """Read what `save` wrote.
+
+        Raises:
+            InvalidConfigError: If the file is no such result.
+        """
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA or "episodes" not in data:
+            raise InvalidConfigError(f"{path} is not an evaluation with episodes ({SCHEMA}).")
+        return cls(
+            policy=data["policy"],
+            env_id=data["env_id"],
+            split=data["split"],
+            seed=data["seeds"]["first"],
+            records=tuple(EpisodeRecord(**r) for r in data["episodes"]),
+            stages=tuple(data["stages"]),
+            env_kwargs=data["env_kwargs"],
+            wall_s=data["wall_s"],
+            versions=data["versions"],
+        )
+
+    def _mean(self, name: str) -> float | None:
+        values = [float(getattr(r, name)) for r in self.records]
+        return round(sum(values) / len(values), 4) if values else None
+
+
+def _rate(k: int, n: int) -> dict[str, float | int | None]:
+    low, high = wilson(k, n)
+    return {
+        "count": k,
+        "rate": round(k / n, 6) if n else None,
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "confidence": 0.95,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The value with tuples as lists and anything unknown as its text."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
