@@ -1,0 +1,1 @@
+"""Words: a vocabulary, phrases that name one object, sentences, and named splits."""
