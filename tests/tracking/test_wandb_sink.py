@@ -1,0 +1,150 @@
+"""Weights & Biases never stops or stalls a run, whatever it does."""
+
+import logging
+import socket
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from vla_gym.tracking import wandb_sink
+from vla_gym.tracking.wandb_sink import WandbSink, has_api_key, reachable, resolve_mode
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch, tmp_path):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+
+
+class FakeRun:
+    url = "https://example.test/run"
+
+    def __init__(self):
+        self.logged, self.finished = [], False
+        self.summary = {}
+
+    def define_metric(self, *args, **kwargs):
+        pass
+
+    def log(self, data):
+        self.logged.append(data)
+
+    def finish(self):
+        self.finished = True
+
+
+def fake_wandb(monkeypatch, run=None, init=None) -> FakeRun:
+    run = run or FakeRun()
+    module = types.SimpleNamespace(
+        init=init or (lambda **kwargs: run),
+        Settings=lambda **kwargs: types.SimpleNamespace(**{"silent": True, **kwargs}),
+        Table=lambda columns, data: ("table", columns, data),
+        Video=lambda path, caption, format: ("video", Path(path).name, caption, format),
+    )
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    return run
+
+
+def sink(tmp_path, mode="online") -> WandbSink:
+    return WandbSink(tmp_path, {"a": 1}, mode, "project", "name")
+
+
+def test_everything_is_passed_on_with_its_step(monkeypatch, tmp_path):
+    run = fake_wandb(monkeypatch)
+    guest = sink(tmp_path)
+    assert guest.active
+    assert guest.url == run.url
+    guest.log({"eval/success": 0.5}, 10)
+    guest.video("film", tmp_path / "a.mp4", 10, "words")
+    guest.table("t", [{"a": 1}, {"b": [2]}], 10)
+    guest.finish()
+    assert run.logged == [
+        {"eval/success": 0.5, "step": 10},
+        {"film": ("video", "a.mp4", "words", "mp4"), "step": 10},
+        {"t": ("table", ["a", "b"], [[1, None], [None, "[2]"]]), "step": 10},
+    ]
+    assert run.finished
+    assert not guest.active
+
+
+def test_the_first_failure_is_told_once_and_ends_it(monkeypatch, tmp_path, caplog):
+    run = fake_wandb(monkeypatch)
+    calls = []
+
+    def fail(data):
+        calls.append(data)
+        raise ConnectionError("gone")
+
+    run.log = fail
+    guest = sink(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        for step in range(3):
+            guest.log({"a": 1.0}, step)
+    assert len(calls) == 1
+    assert len(caplog.records) == 1
+    assert "gone" in caplog.text
+    guest.finish()
+
+
+def test_a_start_that_fails_or_asks_questions_is_survived(monkeypatch, tmp_path):
+    def exit_instead(**kwargs):
+        raise SystemExit(1)
+
+    fake_wandb(monkeypatch, init=exit_instead)
+    assert not sink(tmp_path).active
+
+
+def test_a_start_that_hangs_is_left_behind(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(wandb_sink, "INIT_TIMEOUT_S", -9.9)
+    fake_wandb(monkeypatch, init=lambda **kwargs: time.sleep(0.5) or FakeRun())
+    begun = time.monotonic()
+    guest = sink(tmp_path)
+    assert time.monotonic() - begun < 0.4
+    assert not guest.active
+    time.sleep(0.6)
+    assert not guest.active, "a late start does not come back"
+
+
+def test_not_installed(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    guest = sink(tmp_path)
+    assert not guest.active
+    guest.log({"a": 1.0}, 0)
+
+
+def test_auto_is_offline_unless_logged_in_and_reachable(monkeypatch):
+    assert resolve_mode("auto") == "offline"
+    monkeypatch.setattr(wandb_sink, "reachable", lambda: True)
+    assert resolve_mode("auto") == "offline"
+    monkeypatch.setenv("WANDB_API_KEY", "key")
+    assert resolve_mode("auto") == "online"
+    monkeypatch.setattr(wandb_sink, "reachable", lambda: False)
+    assert resolve_mode("auto") == "offline"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert resolve_mode("auto") == "disabled"
+    assert resolve_mode("online") == "online"
+
+
+def test_a_key_in_netrc_counts(monkeypatch, tmp_path):
+    assert not has_api_key()
+    path = tmp_path / "netrc"
+    path.write_text("machine api.wandb.ai login user password key\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(path))
+    assert has_api_key()
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.test")
+    assert not has_api_key()
+
+
+def test_reachable_only_if_something_listens(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.delenv("http_proxy", raising=False)
+        assert reachable(1.0)
+    assert not reachable(1.0)
