@@ -1,0 +1,56 @@
+"""The batched scripted expert: goal in, action out, no memory between steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.errors import InvalidConfigError
+from vla_gym.experts.skills import motion_for
+
+TRANSLATION, ROTATION, REFERENCE_HZ = 0.05, 0.25, 10.0
+"""Displacement [m], turn [rad] of a full action, and the control rate they hold at."""
+
+
+class Expert:
+    """Drives every world towards its task's goal from privileged state.
+
+    Args:
+        venv: A batch of worlds with `world`, `roles` and `task`.
+        action_noise: Standard deviation of noise on the executed motion, in action units.
+        seed: Seed of that noise.
+    """
+
+    def __init__(self, venv: Any, action_noise: float = 0.0, seed: int = 0) -> None:
+        if action_noise < 0:
+            raise InvalidConfigError(f"action_noise must be 0 or more, not {action_noise}.")
+        self.venv, self.action_noise = venv, action_noise
+        self._rng = np.random.default_rng(seed)
+        self._ratio = REFERENCE_HZ / float(getattr(venv, "control_hz", REFERENCE_HZ))
+
+    def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
+        """Begin episodes; nothing to forget."""
+
+    def act(self, obs: Any = None) -> NDArray[np.float32]:
+        """The clean next action. Shape (n, 7), in [-1, 1]."""
+        world = self.venv.world
+        motion = motion_for(self.venv.task.goal, world, self.venv.roles)
+        action = np.zeros((world.n, 7))
+        move = motion.delta / (TRANSLATION * self._ratio)
+        action[:, :3] = move / np.maximum(np.abs(move).max(axis=1, keepdims=True), 1.0)
+        # the tool's axis back to straight down, then about the vertical
+        turn = np.cross(world.tcp_mat[:, :, 2], [0.0, 0.0, -1.0])
+        turn[:, 2] = motion.yaw
+        action[:, 3:6] = np.clip(turn / (ROTATION * self._ratio), -1.0, 1.0)
+        action[:, 6] = motion.grip
+        return action.astype(np.float32)
+
+    def act_noisy(self, obs: Any = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What to execute (with noise on the motion) and the clean label. Each (n, 7)."""
+        clean = self.act(obs)
+        noisy = clean.copy()
+        noise = self._rng.normal(0.0, self.action_noise, clean[:, :6].shape)
+        noisy[:, :6] = np.clip(clean[:, :6] + noise, -1.0, 1.0)
+        return noisy, clean
