@@ -1,0 +1,46 @@
+# make train    set everything up and learn a policy
+# make test     set everything up and run the tests
+#
+# Needs Python 3.10 to 3.13 and nothing else. Another interpreter: make train PYTHON=python3.12
+# Other options for training: make train ARGS='--preset full --seed 1'
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?= --preset quick
+TESTS ?= tests
+
+# A stamp stands for "installed as pyproject.toml says"; make looks only at its age.
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: help setup train test lint docs clean
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+setup: $(RUN_STAMP)
+
+train: $(RUN_STAMP)
+	$(VENV)/bin/python train.py $(ARGS)
+
+test: $(DEV_STAMP)
+	$(VENV)/bin/python -m pytest -n 2 $(TESTS)
+
+lint: $(DEV_STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+
+docs: $(RUN_STAMP)
+	$(VENV)/bin/python scripts/update_readme.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
+
+$(RUN_STAMP): pyproject.toml scripts/setup.sh
+	scripts/setup.sh $(VENV) $(PYTHON)
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml scripts/setup.sh
+	scripts/setup.sh $(VENV) $(PYTHON) '[dev]'
+	@touch $@ $(RUN_STAMP)

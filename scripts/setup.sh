@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Makes a virtual environment, installs the package into it, and sees to it that pictures can be
+# drawn without a screen.
+#
+#   scripts/setup.sh VENV PYTHON [EXTRAS]      e.g.  scripts/setup.sh .venv python3 '[dev]'
+#
+# Needs nothing but Python 3.10 to 3.13. Where a system library is missing it is installed by
+# apt-get if that can be done without a question; else the command to type is printed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=$1
+python=$2
+extras=${3:-}
+
+say() { printf '\n==> %s\n' "$*"; }
+stop() { printf '\nerror: %s\n' "$*" >&2; exit 1; }
+
+# as_root COMMAND...: run as root if no password is needed, else fail
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+can_apt() {
+    command -v apt-get >/dev/null || return 1
+    [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
+apt_install() {
+    say "Installing $* (system packages)"
+    as_root apt-get update -qq || true # a stale list may still do
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+make_venv() {
+    say "Making $venv with $("$python" --version 2>&1)"
+    "$python" -m venv "$venv" && return
+    # Debian and Ubuntu keep venv's pip in a package of its own
+    rm -rf "$venv"
+    local version
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    if can_apt && apt_install "python$version-venv" && "$python" -m venv "$venv"; then return; fi
+    rm -rf "$venv"
+    stop "no virtual environment could be made. Type: sudo apt-get install python$version-venv" \
+        "and run make again."
+}
+
+check_python() {
+    command -v "$python" >/dev/null || stop "$python is not here. Install Python 3.10 to 3.13, or" \
+        "name it: make PYTHON=/path/to/python3.12"
+    "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' ||
+        stop "$("$python" --version 2>&1) is not supported. Name another:" \
+            "make PYTHON=/path/to/python3.12 (3.10 to 3.13)"
+}
+
+check_opengl() {
+    "$venv/bin/vla-gym" doctor --only opengl && return
+    if can_apt && apt_install libegl1 libgl1-mesa-dri; then
+        "$venv/bin/vla-gym" doctor --only opengl && return
+    fi
+    stop "pictures cannot be drawn here. Install the library named above, then run make again."
+}
+
+check_python
+[ -x "$venv/bin/python" ] || make_venv
+say "Installing vla_gym and what it needs (PyTorch is large: the first time takes minutes)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".$extras"
+check_opengl

@@ -1,0 +1,112 @@
+"""``vla-gym demo``: film a policy at work, or watch it in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tyro
+
+from vla_gym.errors import InvalidConfigError
+from vla_gym.evaluation.film import Clip, Told, film
+from vla_gym.evaluation.policies import policy_factory
+from vla_gym.evaluation.protocol import make_venv, run_episodes
+from vla_gym.tracking.video import captioned, side_by_side, write_video
+
+
+@dataclass
+class DemoConfig:
+    """Film a policy with the sentence it was told under the picture, or watch it in a window."""
+
+    policy: str = "expert"
+    """"expert", "random", or a checkpoint's path or name."""
+    env: str = "VLAPickPlace-v0"
+    """Environment id."""
+    instruction: str | None = None
+    """Tell the policy this instead of the scene's own sentence; the outcome is then not judged.
+    The expert does not read, so this needs a trained policy."""
+    episodes: int = 2
+    """Number of episodes, filmed side by side."""
+    split: str = "test"
+    """"train", "validation" or "test"."""
+    seed: int = 0
+    """Seed of the first episode; the others count up from it."""
+    out: Path = Path("demo.mp4")
+    """Where to write; a name that ends in .gif makes a gif."""
+    size: int = 384
+    """Width and height of each picture [px]."""
+    fps: float = 20.0
+    """Frames a second; the robot acts at 10 Hz, so 10 is real time."""
+    camera: Literal["fixed", "wrist"] = "fixed"
+    """Which camera films."""
+    render: Literal["film", "human"] = "film"
+    """"human" opens MuJoCo's viewer instead of writing a film; needs a screen."""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    config = tyro.cli(DemoConfig, args=list(args), prog="vla-gym demo")
+    if config.instruction is not None and config.policy in ("expert", "random"):
+        raise InvalidConfigError(
+            f"The policy {config.policy!r} does not read instructions. Give a trained one with "
+            "--policy, or leave --instruction out."
+        )
+    if config.episodes < 1:
+        raise InvalidConfigError(f"episodes must be at least 1, got {config.episodes}.")
+    factory = policy_factory(config.policy)
+    if config.render == "human":
+        return watch(config)
+    venv = make_venv(config.env, config.episodes, split=config.split)
+    try:
+        clips = film(
+            venv,
+            factory(venv),
+            episodes=config.episodes,
+            seed=config.seed,
+            size=config.size,
+            camera=config.camera,
+            sentence=config.instruction,
+        )
+    finally:
+        venv.close()
+    path = write_video(config.out, side_by_side([with_caption(c) for c in clips]), config.fps)
+    for clip in clips:
+        print(f"  seed {clip.record.seed}: {clip.caption.replace(chr(10), ': ')}")
+    print(f"written to {path}")
+    return 0
+
+
+def with_caption(clip: Clip, hold: int = 12) -> np.ndarray:
+    """The clip with its sentence below; the outcome is told on the last picture, which is held.
+
+    Args:
+        clip: The clip.
+        hold: How many frames the last picture stays.
+
+    Returns:
+        Shape (t + hold, h + strip, w, 3).
+    """
+    last = clip.frames[-1:].repeat(hold, axis=0)
+    pending = f"{clip.sentence}\n " if clip.judged else clip.sentence
+    return np.concatenate([captioned(clip.frames, pending), captioned(last, clip.caption)])
+
+
+def watch(config: DemoConfig) -> int:
+    """Run the episodes one after another in MuJoCo's viewer."""
+    venv = make_venv(config.env, 1, split=config.split, render_mode="human")
+    try:
+        policy = policy_factory(config.policy)(venv)
+        if config.instruction is not None:
+            policy = Told(policy, config.instruction)
+        for k in range(config.episodes):
+            (record,) = run_episodes(
+                venv, policy, config.seed + k, 1, on_step=lambda running: venv.render()
+            )
+            outcome = "success" if record.success else "no success"
+            print(f"  seed {record.seed}: {config.instruction or record.instruction}: {outcome}")
+    finally:
+        venv.close()
+    return 0

@@ -1,0 +1,194 @@
+"""``vla-gym doctor``: what works on this machine, and what to type where it does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+import tyro
+
+from vla_gym.errors import UnknownNameError
+
+GL_PACKAGES = "libegl1 libgl1-mesa-dri"
+"""Debian's and Ubuntu's names of what offscreen pictures need."""
+_PROBE_TIMEOUT_S = 120
+_PACKAGES = ("gymnasium", "mujoco", "numpy", "torch", "torchvision", "open_clip_torch",
+             "stable-baselines3", "safetensors", "tyro", "wandb")  # fmt: skip
+_GL_PROBE = """
+from vla_gym.world.camera import make_context
+context = make_context(64, 64)
+context.make_current()
+from OpenGL import GL
+name = GL.glGetString(GL.GL_RENDERER)
+print(type(context).__module__.split(".")[1], "on", name.decode() if name else "an unnamed device")
+context.free()
+"""
+_CLIP_PROBE = """
+import numpy as np
+from vla_gym.vlm.encoder import ClipEncoder
+encoder = ClipEncoder(device="cpu")
+size = encoder.image_size
+encoder.encode_image(np.zeros((1, size, size, 3), np.uint8))
+encoder.encode_text(["put the red cube into the blue bowl"])
+grid = " x ".join(map(str, encoder.grid))
+print(f"embedded weights, pictures of {size} px, {grid} tokens of {encoder.embed_dim} numbers")
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    status: Literal["ok", "note", "missing"]
+    """A note is worth knowing; only what is missing makes the command fail."""
+    text: str
+    remedy: str = ""
+
+
+@dataclass
+class DoctorConfig:
+    """Check this machine; exit code 1 if something that is needed is missing."""
+
+    only: tuple[str, ...] = ()
+    """Names of the checks to run; all if none is given."""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    config = tyro.cli(DoctorConfig, args=list(args), prog="vla-gym doctor")
+    for name in config.only:
+        if name not in CHECKS:
+            raise UnknownNameError("check", name, CHECKS)
+    findings = []
+    for name in config.only or CHECKS:
+        finding = CHECKS[name]()
+        findings.append(finding)
+        print(f"{finding.status:>8}  {name:<10}{finding.text}")
+        if finding.remedy:
+            print(f"{'':>20}-> {finding.remedy}")
+    missing = [f for f in findings if f.status == "missing"]
+    print("Something that is needed is missing." if missing else "Everything needed is here.")
+    return 1 if missing else 0
+
+
+def check_python() -> Finding:
+    """The interpreter's version."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 10) <= sys.version_info[:2] < (3, 14):
+        return Finding("ok", f"{version} at {sys.executable}")
+    return Finding("missing", version, "use Python 3.10 to 3.13")
+
+
+def check_packages() -> Finding:
+    """Versions of the packages that matter."""
+    found, absent = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            absent.append(name)
+    if absent:
+        return Finding("missing", ", ".join(absent), f"{sys.executable} -m pip install vla_gym")
+    return Finding("ok", ", ".join(found))
+
+
+def check_opengl() -> Finding:
+    """Whether a picture can be drawn without a screen; tried in a process of its own."""
+    done = _probe(_GL_PROBE)
+    if done.returncode == 0:
+        return Finding("ok", done.stdout.strip())
+    return Finding("missing", _last_line(done), gl_remedy())
+
+
+def gl_remedy() -> str:
+    """The command that installs an OpenGL library here."""
+    if os.environ.get("MUJOCO_GL"):
+        return f"MUJOCO_GL is {os.environ['MUJOCO_GL']!r}; unset it, or install that backend"
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    if shutil.which("apt-get"):
+        return f"{sudo}apt-get update && {sudo}apt-get install -y {GL_PACKAGES}"
+    if shutil.which("dnf"):
+        return f"{sudo}dnf install -y mesa-libEGL mesa-dri-drivers"
+    if shutil.which("pacman"):
+        return f"{sudo}pacman -S --needed mesa libglvnd"
+    return "install Mesa's EGL library (libEGL.so.1) or OSMesa (libOSMesa.so)"
+
+
+def check_torch() -> Finding:
+    """PyTorch and the devices it sees."""
+    code = (
+        "import torch; c = torch.cuda.is_available(); "
+        "print(torch.__version__, 'on', torch.cuda.get_device_name(0) if c else "
+        "f'CPU with {torch.get_num_threads()} threads')"
+    )
+    done = _probe(code)
+    if done.returncode == 0:
+        return Finding("ok", done.stdout.strip())
+    return Finding("missing", _last_line(done), f"{sys.executable} -m pip install torch")
+
+
+def check_clip() -> Finding:
+    """Whether the embedded CLIP's weights are there and give features."""
+    done = _probe(_CLIP_PROBE)
+    if done.returncode == 0:
+        return Finding("ok", done.stdout.strip())
+    remedy = "reinstall vla_gym, or train the weights afresh with `vla-gym pretrain-clip`"
+    return Finding("missing", _last_line(done), remedy)
+
+
+def check_films() -> Finding:
+    """Whether mp4 films can be written."""
+    try:
+        import imageio_ffmpeg
+
+        return Finding("ok", f"mp4 by ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}")
+    except Exception as fault:  # a missing binary shows as almost any type
+        return Finding("note", f"gif only ({fault})", f"{sys.executable} -m pip install "
+                       "imageio-ffmpeg")  # fmt: skip
+
+
+def check_wandb() -> Finding:
+    """Where Weights & Biases would send a run."""
+    from vla_gym.tracking.wandb_sink import has_api_key, reachable, server
+
+    if importlib.util.find_spec("wandb") is None:
+        return Finding("note", "not installed; runs are kept in their folders")
+    if not has_api_key():
+        return Finding("note", "offline: not logged in", "`wandb login`, if you want runs online")
+    if not reachable():
+        return Finding("note", f"offline: {server()} does not answer")
+    return Finding("ok", f"online at {server()}")
+
+
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "python": check_python,
+    "packages": check_packages,
+    "opengl": check_opengl,
+    "torch": check_torch,
+    "clip": check_clip,
+    "films": check_films,
+    "wandb": check_wandb,
+}
+"""Name -> check, in the order in which one thing needs another."""
+
+
+def _probe(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, which may crash or hang."""
+    command = [sys.executable, "-c", code]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        fault = f"no answer within {_PROBE_TIMEOUT_S} s"
+        return subprocess.CompletedProcess(command, 1, "", fault)
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"ended with code {done.returncode}"

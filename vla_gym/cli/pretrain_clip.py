@@ -1,0 +1,15 @@
+"""``vla-gym pretrain-clip``: train the embedded CLIP afresh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tyro
+
+
+def main(args: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    from vla_gym.vlm.pretrain import PretrainConfig, pretrain
+
+    pretrain(tyro.cli(PretrainConfig, args=list(args), prog="vla-gym pretrain-clip"))
+    return 0
