@@ -11,7 +11,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.errors import InvalidConfigError
+from vla_gym import ENV_IDS
+from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation.policies import NAMES, Policy, PolicyFactory, policy_factory
 from vla_gym.evaluation.records import EpisodeRecord, EvalResult
 
@@ -87,7 +88,13 @@ def evaluate(
 
 
 def make_venv(env_id: str, num_envs: int, **kwargs: Any) -> Any:
-    """The batched environment of that id."""
+    """The batched environment of that id.
+
+    Raises:
+        UnknownNameError: If no such id is registered.
+    """
+    if env_id not in gym.registry:
+        raise UnknownNameError("environment", env_id, ENV_IDS)
     return gym.make_vec(
         env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs
     )
