@@ -1,0 +1,158 @@
+"""From a configuration to the things it names: environments, features, learners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from vla_gym.agents.config import TrainConfig
+from vla_gym.agents.demos import Demos
+from vla_gym.agents.features import N_FEATURES, PolicyFeatures
+from vla_gym.agents.policies import HeadPolicy, HeadSACPolicy
+from vla_gym.agents.ppo import SparsePPO
+from vla_gym.agents.sac import SparseSAC
+from vla_gym.agents.sources import make_source
+from vla_gym.agents.tokens import ActionTokens
+from vla_gym.agents.vec_env import AgentVecEnv
+from vla_gym.agents.warm_start import demo_tokens
+from vla_gym.errors import UnknownNameError
+
+
+def env_kwargs(config: TrainConfig, split: str) -> dict[str, Any]:
+    """Arguments of the environment: one split's words, and only the pictures that are looked at."""
+    return {"split": split, "cameras": cameras_of(config)}
+
+
+def cameras_of(config: TrainConfig) -> tuple[str, ...]:
+    """Cameras that the features need."""
+    sees = config.features == "clip" and config.blind != "image"
+    return ("image",) if sees else ()
+
+
+def make_raw_env(config: TrainConfig, num_envs: int, split: str = "train") -> Any:
+    """The batched environment itself.
+
+    Raises:
+        UnknownNameError: If there is no such id.
+    """
+    import gymnasium as gym
+
+    import vla_gym
+
+    if config.env not in gym.registry:
+        raise UnknownNameError("environment", config.env, vla_gym.ENV_IDS)
+    return gym.make_vec(
+        config.env,
+        num_envs=num_envs,
+        vectorization_mode="vector_entry_point",
+        **env_kwargs(config, split),
+    )
+
+
+def make_encoder(config: TrainConfig) -> Any:
+    """The frozen CLIP, or None where the simulator stands in for it."""
+    if config.features != "clip" or config.blind == "image":
+        return None
+    from vla_gym.vlm.encoder import ClipEncoder
+
+    return ClipEncoder(config.encoder)
+
+
+def make_features(
+    venv: Any, config: TrainConfig, encoder: Any = None, blind: str | None = None
+) -> PolicyFeatures:
+    """Features for an environment, as the configuration wants them."""
+    source = make_source(
+        venv, config.features, blind or config.blind, encoder or config.encoder, config.seed
+    )
+    return PolicyFeatures(venv.num_envs, source)
+
+
+def make_tokens(config: TrainConfig) -> ActionTokens | None:
+    """The action vocabulary, or None for continuous actions."""
+    return ActionTokens() if config.action_kind == "tokens" else None
+
+
+def wrap(venv: Any, features: PolicyFeatures, tokens: ActionTokens | None) -> AgentVecEnv:
+    """The environment as Stable-Baselines3 sees it."""
+    from vla_gym.envs.sb3 import SB3VecEnv
+
+    return AgentVecEnv(SB3VecEnv(venv), features, tokens)
+
+
+def make_model(
+    config: TrainConfig, env: AgentVecEnv, demos: Demos | None = None
+) -> SparsePPO | SparseSAC:
+    """The learner, untrained."""
+    return (_make_ppo if config.agent == "ppo" else _make_sac)(config, env, demos)
+
+
+def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> SparsePPO:
+    c, head = config.ppo, config.head
+    tokens = config.action_kind == "tokens"
+    labels: np.ndarray | None = None
+    if demos is not None:
+        labels = demo_tokens(demos.labels) if tokens else demos.labels
+    options = {"n_mixture": head.n_mixture, "min_scale": head.min_scale} if tokens else {}
+    return SparsePPO(
+        HeadPolicy, env, device="cpu", seed=config.seed, learning_rate=c.learning_rate,
+        n_steps=c.n_steps, batch_size=c.batch_size, n_epochs=c.n_epochs, gamma=c.gamma,
+        gae_lambda=c.gae_lambda, ent_coef=c.ent_coef, max_grad_norm=c.max_grad_norm,
+        target_kl=c.target_kl, critic_warmup=c.critic_warmup, clip=c.clip,
+        imitation=c.imitation, imitation_half_life=c.imitation_half_life,
+        demo_features=None if demos is None else demos.features, demo_actions=labels,
+        policy_kwargs={
+            "hidden": head.hidden, "critic_hidden": c.critic_hidden, "critic_lr": c.critic_lr,
+            "greedy": head.greedy, "head_kwargs": options,
+        },
+    )  # fmt: skip
+
+
+def _make_sac(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> SparseSAC:
+    c = config.sac
+    return SparseSAC(
+        HeadSACPolicy, env, device="cpu", seed=config.seed, learning_rate=c.learning_rate,
+        buffer_size=c.buffer_size, learning_starts=c.learning_starts, batch_size=c.batch_size,
+        tau=c.tau, gamma=c.gamma, train_freq=1, n_steps=c.n_step,
+        gradient_steps=max(1, round(c.updates_per_step * env.num_envs)),
+        ent_coef=f"auto_{c.start_entropy}", target_entropy=c.target_entropy,
+        demos=demos, demo_share=c.demo_share, critic_warmup=c.critic_warmup,
+        policy_delay=c.policy_delay, imitation=c.imitation,
+        imitation_half_life=c.imitation_half_life,
+        policy_kwargs={
+            "hidden": config.head.hidden, "critic_hidden": c.critic_hidden,
+            "n_critics": c.n_critics, "dropout": c.dropout,
+        },
+    )  # fmt: skip
+
+
+def head_of(model: SparsePPO | SparseSAC) -> Any:
+    """The part that acts, as a torch module."""
+    return model.policy.head if isinstance(model, SparsePPO) else model.policy.actor
+
+
+def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
+    """An untrained policy of the configured shape, without an environment."""
+    from gymnasium import spaces
+
+    obs = spaces.Box(-np.inf, np.inf, (N_FEATURES,), np.float32)
+    head = config.head
+    if config.agent == "sac":
+        box = spaces.Box(-1.0, 1.0, (7,), np.float32)
+        c = config.sac
+        return HeadSACPolicy(
+            obs, box, lambda _: c.learning_rate, hidden=head.hidden,
+            critic_hidden=c.critic_hidden, n_critics=c.n_critics,
+        )  # fmt: skip
+    tokens = make_tokens(config)
+    action: spaces.Space = spaces.Box(-1.0, 1.0, (7,), np.float32)
+    options: dict[str, Any] = {}
+    if tokens is not None:
+        action = spaces.MultiDiscrete(tokens.nvec)
+        options = {"n_mixture": head.n_mixture, "min_scale": head.min_scale}
+    return HeadPolicy(
+        obs, action, lambda _: config.ppo.learning_rate, hidden=head.hidden,
+        critic_hidden=config.ppo.critic_hidden, greedy=head.greedy, head_kwargs=options,
+    )  # fmt: skip

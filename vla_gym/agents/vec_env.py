@@ -1,0 +1,71 @@
+"""The environment as the learner sees it: features in, tokens or numbers out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+
+from vla_gym.agents.features import PolicyFeatures
+from vla_gym.agents.tokens import N_MOTION, ActionTokens
+
+
+class AgentVecEnv(VecEnvWrapper):
+    """Turns observations into features and decodes action tokens.
+
+    Rollout and replay buffers behind it hold feature vectors, never pictures.
+
+    Args:
+        venv: `vla_gym.envs.sb3.SB3VecEnv`, or anything like it with `instructions`.
+        features: Makes the features.
+        tokens: How actions are decoded; None for continuous actions.
+    """
+
+    def __init__(
+        self, venv: VecEnv, features: PolicyFeatures, tokens: ActionTokens | None = None
+    ) -> None:
+        action: spaces.Space = spaces.Box(-1.0, 1.0, (N_MOTION,), np.float32)
+        if tokens is not None:
+            action = spaces.MultiDiscrete(tokens.nvec)
+        super().__init__(venv, features.space, action)
+        self.features, self.tokens = features, tokens
+        self._words: tuple[str, ...] = ()
+        self.last_obs: Any = None
+        self.last_features: NDArray[np.float32] = np.zeros((venv.num_envs, *features.space.shape))
+
+    @property
+    def raw(self) -> Any:
+        """The batched environment at the bottom."""
+        return getattr(self.venv, "venv", self.venv)
+
+    def reset(self) -> NDArray[np.float32]:
+        """Start all worlds anew. Shape (n, N_FEATURES)."""
+        obs = self.last_obs = self.venv.reset()
+        self._words = self.raw.instructions
+        self.features.reset(np.ones(self.num_envs, bool))
+        self.last_features = self.features.observe(obs, self._words)
+        return self.last_features
+
+    def step_async(self, actions: NDArray) -> None:
+        """Send actions or tokens on to the worlds."""
+        self.venv.step_async(actions if self.tokens is None else self.tokens.decode(actions))
+
+    def step_wait(self) -> tuple[Any, NDArray, NDArray, list[dict]]:
+        """Features, rewards, dones, infos; last observations in infos are features too."""
+        obs, rewards, dones, infos = self.venv.step_wait()
+        self.last_obs = obs
+        words: tuple[str, ...] = self.raw.instructions
+        last = {
+            int(i): infos[i]["terminal_observation"]
+            for i in np.flatnonzero(dones)
+            if infos[i].get("TimeLimit.truncated", False)
+        }
+        rows, finals = self.features.advance(obs, words, dones, last, self._words)  # type: ignore[arg-type]
+        for i in np.flatnonzero(dones):
+            # after success nothing is bootstrapped: any finite row will do
+            infos[i]["terminal_observation"] = finals.get(int(i), self.last_features[i])
+        self._words, self.last_features = words, rows
+        return rows, rewards, dones, infos

@@ -1,0 +1,88 @@
+"""What an agent may see: pictures, its own body, the sentence."""
+
+from __future__ import annotations
+
+import string
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from vla_gym.world.scene import CAMERAS
+from vla_gym.world.world import World
+
+PROPRIO: dict[str, slice] = {
+    "qpos": slice(0, 7),
+    "qvel": slice(7, 14),
+    "tcp_pos": slice(14, 17),
+    "tcp_rotvec": slice(17, 20),
+    "tcp_linvel": slice(20, 23),
+    "gripper_width": slice(23, 24),
+    "gripper_target": slice(24, 25),
+    "gripper_speed": slice(25, 26),
+}
+"""Where each part of `proprio` lies: [rad], [rad/s], [m], [rad] from straight down, [m/s], [m] x 2,
+[m/s]."""
+N_PROPRIO = 26
+MAX_INSTRUCTION = 200
+"""Longest instruction [characters]."""
+CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
+"""Characters that an instruction may contain."""
+
+
+def observation_space(image_size: int, cameras: tuple[str, ...]) -> spaces.Dict:
+    """The space of one world's observation.
+
+    Args:
+        image_size: Width and height of the pictures [px].
+        cameras: Picture keys to include.
+    """
+    parts: dict[str, spaces.Space] = {
+        key: spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
+        for key in CAMERAS
+        if key in cameras
+    }
+    parts["proprio"] = spaces.Box(-np.inf, np.inf, (N_PROPRIO,), np.float32)
+    parts["instruction"] = spaces.Text(MAX_INSTRUCTION, charset=CHARSET)
+    return spaces.Dict(parts)
+
+
+def proprio(world: World) -> NDArray[np.float32]:
+    """The robot's own state.
+
+    Args:
+        world: The worlds.
+
+    Returns:
+        Laid out as PROPRIO says. Shape (n, 26).
+    """
+    n_arm = world.n_arm
+    out = np.empty((world.n, N_PROPRIO), np.float32)
+    out[:, 0:7] = world.qpos[:, :n_arm]
+    out[:, 7:14] = world.qvel[:, :n_arm]
+    out[:, 14:17] = world.tcp_pos
+    out[:, 17:20] = tilt(world.tcp_mat)
+    out[:, 20:23] = world.tcp_linvel
+    out[:, 23] = world.gripper_width
+    out[:, 24] = world.ctrl[:, n_arm]
+    out[:, 25] = world.qvel[:, n_arm] + world.qvel[:, n_arm + 1]
+    return out
+
+
+def tilt(mat: NDArray) -> NDArray:
+    """Rotation vector from the straight-down home orientation to the tool's.
+
+    Args:
+        mat: Tool orientations. Shape (n, 3, 3).
+
+    Returns:
+        World frame. Shape (n, 3), [rad].
+    """
+    rel = mat @ np.diag([1.0, -1.0, -1.0])
+    axis = np.stack(
+        [rel[:, 2, 1] - rel[:, 1, 2], rel[:, 0, 2] - rel[:, 2, 0], rel[:, 1, 0] - rel[:, 0, 1]], 1
+    )
+    sine = 0.5 * np.linalg.norm(axis, axis=1)
+    cosine = 0.5 * (np.trace(rel, axis1=1, axis2=2) - 1.0)
+    angle = np.arctan2(sine, cosine)
+    return axis * (0.5 * angle / np.maximum(sine, 1e-9))[:, None]

@@ -1,0 +1,91 @@
+"""Turns TCP displacements and a gripper command into joint targets, by damped least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.world.world import World
+
+REFERENCE_HZ = 10.0
+"""Control rate at which the largest displacements below hold; other rates keep the speed."""
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """Limits of one control step."""
+
+    translation: float = 0.05
+    """Largest TCP displacement per axis at 10 Hz [m]."""
+    rotation: float = 0.25
+    """Largest TCP rotation per axis at 10 Hz [rad]."""
+    damping: float = 0.02
+    """Damping of the least squares; bounds joint speed near singular poses."""
+    workspace_low: tuple[float, float, float] = (0.28, -0.38, 0.012)
+    """Lower corner of the box that TCP targets are kept in [m]."""
+    workspace_high: tuple[float, float, float] = (0.74, 0.38, 0.50)
+    """Upper corner of that box [m]."""
+
+
+class TcpDeltaController:
+    """Maps actions in [-1, 1] to the actuators of a `World`.
+
+    The displacement is taken from where the TCP is, so that the observation is all a policy needs
+    to know.
+
+    Args:
+        world: The worlds that are driven.
+        control_hz: Control steps per second; displacements scale with its inverse.
+        config: Limits.
+    """
+
+    def __init__(
+        self, world: World, control_hz: float, config: ControllerConfig | None = None
+    ) -> None:
+        self.config = config or ControllerConfig()
+        ratio = REFERENCE_HZ / control_hz
+        self.scale = np.repeat([self.config.translation * ratio, self.config.rotation * ratio], 3)
+        model, self.n_arm = world.model, world.n_arm
+        self._low, self._high = model.jnt_range[: self.n_arm].T
+        self._width = model.actuator_ctrlrange[self.n_arm, 1]
+
+    def apply(self, world: World, action: NDArray) -> None:
+        """Write the actuator targets of one control step.
+
+        Args:
+            world: The worlds.
+            action: Translation, rotation vector (world frame), gripper (+1 open, -1 closed).
+                Shape (n, 7), in [-1, 1].
+        """
+        delta = action[:, :6] * self.scale
+        pos = world.tcp_pos
+        target = np.clip(
+            pos + delta[:, :3], self.config.workspace_low, self.config.workspace_high
+        )
+        # a TCP that is outside already may stay there, but not go further out
+        delta[:, :3] = np.where(
+            np.abs(target - pos) > self.scale[:3], np.sign(target - pos) * self.scale[:3],
+            target - pos,
+        )  # fmt: skip
+        world.ctrl[:, : self.n_arm] = self.tcp_delta_to_ctrl(delta, world)
+        world.ctrl[:, self.n_arm] = (action[:, 6] + 1.0) * 0.5 * self._width
+
+    def tcp_delta_to_ctrl(self, delta: NDArray, world: World) -> NDArray:
+        """Joint targets that move the TCP.
+
+        One damped least-squares step (Wampler 1986); targets are clipped to the joint limits.
+
+        Args:
+            delta: Translation and rotation vector, world frame. Shape (n, 6), [m, rad].
+            world: The worlds the step is linearised about.
+
+        Returns:
+            Joint position targets. Shape (n, n_arm), [rad].
+        """
+        jacp, jacr = world.batch.jac(world.hand_body, world.tcp_pos)
+        jac = np.concatenate([jacp[..., : self.n_arm], jacr[..., : self.n_arm]], axis=1)
+        gram = jac @ jac.transpose(0, 2, 1) + self.config.damping**2 * np.eye(6)
+        step = (jac.transpose(0, 2, 1) @ np.linalg.solve(gram, delta[..., None]))[..., 0]
+        return np.clip(world.qpos[:, : self.n_arm] + step, self._low, self._high)

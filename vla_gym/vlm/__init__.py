@@ -1,0 +1,1 @@
+"""Vision and language: the CLIP encoder, the grounding of words in pictures, its pretraining."""

@@ -1,0 +1,112 @@
+"""Dense image tokens in the joint space of an open_clip model, whatever its tower is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vla_gym.errors import InvalidConfigError
+
+
+def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """Run an image tower once for its pooled feature and one feature per place.
+
+    Args:
+        visual: An open_clip image tower: `TimmModel` or `VisionTransformer`.
+        images: Normalised pictures. Shape (n, 3, h, w).
+
+    Returns:
+        Pooled (n, d), tokens (n, gh * gw, d) row by row from the top left, both L2-normalised; and
+        (gh, gw).
+
+    Raises:
+        InvalidConfigError: If the tower offers no dense features.
+    """
+    if hasattr(visual, "trunk"):
+        pooled, tokens, grid = _timm(visual, images)
+    elif hasattr(visual, "conv1") and hasattr(visual, "transformer"):
+        pooled, tokens, grid = _vit(visual, images)
+    else:
+        raise InvalidConfigError(
+            f"An image tower of type {type(visual).__name__} gives no dense tokens here. Use a"
+            " model with a ViT or timm tower, for example 'ViT-B-32', or model='embedded'."
+        )
+    return functional.normalize(pooled, dim=-1), functional.normalize(tokens, dim=-1), grid
+
+
+def _vit(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    out = visual.forward_intermediates(images, indices=1, normalize_intermediates=True)
+    fmap = out["image_intermediates"][-1]  # (n, width, gh, gw)
+    tokens = fmap.flatten(2).transpose(1, 2)
+    if visual.proj is not None:
+        tokens = tokens @ visual.proj
+    return out["image_features"], tokens, (fmap.shape[-2], fmap.shape[-1])
+
+
+def _timm(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    trunk = visual.trunk
+    features = trunk.forward_features(images)
+    pooled = visual.head(trunk.forward_head(features))
+    if features.ndim == 4:
+        tokens, grid = _conv_tokens(visual, features)
+    else:
+        tokens, grid = _vit_tokens(visual, features)
+    return pooled, tokens, grid
+
+
+def _conv_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    trunk = visual.trunk
+    if features.shape[1] != trunk.num_features:  # channels last, as in Swin
+        features = features.permute(0, 3, 1, 2)
+    n, c, gh, gw = features.shape
+    if any("pool" in name for name, _ in visual.head.named_children()):
+        raise InvalidConfigError(
+            "This image tower pools by attention over the whole picture, so it has no dense tokens."
+            " Use a model with average pooling or a ViT, or model='embedded'."
+        )
+    # each place goes through the pooled path as if it were a 1 x 1 picture
+    cells = features.permute(0, 2, 3, 1).reshape(n * gh * gw, c, 1, 1)
+    tokens = visual.head(trunk.forward_head(cells))
+    return tokens.view(n, gh * gw, -1), (gh, gw)
+
+
+def _vit_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    trunk = visual.trunk
+    patches = features[:, getattr(trunk, "num_prefix_tokens", 0) :]
+    n, k, c = patches.shape
+    pool: nn.Module | None = getattr(trunk, "attn_pool", None)
+    if pool is not None:
+        # one token alone: attention pooling becomes its value path
+        patches = pool(patches.reshape(n * k, 1, c)).view(n, k, c)
+    patches = getattr(trunk, "fc_norm", nn.Identity())(patches)
+    tokens = visual.head(getattr(trunk, "head", nn.Identity())(patches))
+    embed = getattr(trunk, "patch_embed", None)
+    grid = getattr(embed, "grid_size", None)
+    side = int(round(k**0.5))
+    return tokens, tuple(grid) if grid is not None else (side, side)
+
+
+def to_input(images: Any, size: tuple[int, int], mean: Tensor, std: Tensor) -> Tensor:
+    """Turn pictures into a tower's input: resized, scaled, normalised, channels last in memory.
+
+    Args:
+        images: Shape (n, H, W, 3) uint8; array or tensor.
+        size: Height and width that the tower wants.
+        mean: Shape (3,), of values in [0, 1].
+        std: Shape (3,).
+
+    Returns:
+        Shape (n, 3, h, w) float32.
+    """
+    x = torch.as_tensor(images).to(mean.device)
+    # (n, H, W, 3) seen as (n, 3, H, W) is channels-last memory already: no copy
+    x = x.permute(0, 3, 1, 2).float()
+    if tuple(x.shape[-2:]) != size:
+        x = functional.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+        x = x.clamp_(0.0, 255.0)
+    scale = (1.0 / (255.0 * std)).view(1, 3, 1, 1)
+    shift = (mean / std).view(1, 3, 1, 1)
+    return x.mul(scale).sub_(shift)

@@ -1,0 +1,207 @@
+"""`ClipEncoder`: pictures and sentences into one space, by the embedded CLIP or any of open_clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vla_gym.errors import (
+    CheckpointError,
+    HubError,
+    InvalidConfigError,
+    MissingDependencyError,
+    UnknownNameError,
+)
+from vla_gym.vlm import tower
+from vla_gym.vlm.dense import encode_dense, to_input
+from vla_gym.vlm.roles import ROLES_FILE, RoleReader
+from vla_gym.vlm.tokens import BPE_FILE
+
+EMBEDDED = "embedded"
+EMBEDDED_DIR = Path(__file__).resolve().parent.parent / "assets" / "clip"
+_CONFIG = "open_clip_config.json"
+_LOCAL, _HUB = "local-dir:", "hf-hub:"
+_CACHE_LIMIT = 20_000
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """What an image tower says about a batch of pictures."""
+
+    pooled: Tensor
+    """L2-normalised. Shape (n, d)."""
+    tokens: Tensor
+    """L2-normalised, row by row from the top left. Shape (n, gh * gw, d)."""
+
+
+class ClipEncoder:
+    """A frozen CLIP: pooled and dense image features, text features with a cache.
+
+    Args:
+        model: ``"embedded"`` (comes with the package, needs no network), an open_clip model name
+            such as ``"ViT-B-32"``, ``"hf-hub:owner/name"``, a folder with an
+            ``open_clip_config.json``, or ``"local-dir:"`` and such a folder.
+        pretrained: open_clip's tag or a file of weights, for open_clip model names.
+        device: ``"auto"`` takes a GPU if there is one.
+
+    Raises:
+        UnknownNameError: If open_clip knows no such model, or no such weights for it.
+        HubError: If weights cannot be fetched.
+        CheckpointError: If a folder holds no usable model.
+    """
+
+    def __init__(
+        self, model: str = EMBEDDED, pretrained: str | None = None, device: str = "auto"
+    ) -> None:
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        self.name = model
+        self.folder = _folder_of(model)
+        if self.folder is not None:
+            self.clip, self.tokenizer = _load_folder(self.folder)
+        else:
+            self.clip, self.tokenizer = _load_named(model, pretrained)
+        self.clip.eval().requires_grad_(False)
+        tower.fuse_batch_norm(self.clip.visual)
+        self.clip.to(self.device, memory_format=torch.channels_last)
+        has_roles = self.folder is not None and (self.folder / ROLES_FILE).is_file()
+        self.roles: RoleReader | None = None
+        if has_roles and self.folder is not None:
+            self.roles = RoleReader.load(self.folder).to(self.device).requires_grad_(False)
+        visual: Any = self.clip.visual
+        size = visual.image_size
+        self.image_size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
+        self._mean = torch.tensor(visual.image_mean, device=self.device)
+        self._std = torch.tensor(visual.image_std, device=self.device)
+        self._cache: dict[str, Tensor] = {}
+        probe = self.encode_image(np.zeros((1, *self.image_size, 3), np.uint8))
+        self.embed_dim: int = probe.pooled.shape[-1]
+
+    @torch.inference_mode()
+    def encode_image(self, images: NDArray[np.uint8] | Tensor) -> ImageFeatures:
+        """Encode pictures; other sizes than the tower's own are resized.
+
+        Args:
+            images: Shape (n, H, W, 3), 0 to 255.
+
+        Returns:
+            Pooled and dense features, float32.
+
+        Raises:
+            InvalidConfigError: If the shape or type is wrong.
+        """
+        if images.ndim != 4 or images.shape[-1] != 3 or "uint8" not in str(images.dtype):
+            raise InvalidConfigError(
+                f"Pictures must be uint8 of shape (n, height, width, 3), got {images.dtype} of"
+                f" shape {tuple(images.shape)}."
+            )
+        x = to_input(images, self.image_size, self._mean, self._std)
+        pooled, tokens, self.grid = encode_dense(self.clip.visual, x)
+        return ImageFeatures(pooled.float(), tokens.float())
+
+    @torch.inference_mode()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Encode sentences; each distinct one is computed once and kept.
+
+        Args:
+            texts: Any words.
+
+        Returns:
+            L2-normalised. Shape (len(texts), d), float32.
+        """
+        if not texts:
+            return torch.zeros(0, self.embed_dim, device=self.device)
+        new = [t for t in dict.fromkeys(texts) if t not in self._cache]
+        if new:
+            if len(self._cache) + len(new) > _CACHE_LIMIT:
+                self._cache.clear()
+                new = list(dict.fromkeys(texts))
+            encoded = self.clip.encode_text(self.tokenize(new), normalize=True).float()
+            self._cache.update(zip(new, encoded, strict=True))
+        return torch.stack([self._cache[t] for t in texts])
+
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Token ids of sentences, padded. Shape (len(texts), context)."""
+        return self.tokenizer(list(texts)).to(self.device)
+
+
+def _folder_of(model: str) -> Path | None:
+    if model == EMBEDDED:
+        return EMBEDDED_DIR
+    if model.startswith(_LOCAL):
+        return Path(model.removeprefix(_LOCAL)).expanduser()
+    path = Path(model).expanduser()
+    is_path = model.startswith((".", "~", "/")) or ("/" in model and path.is_dir())
+    return path if is_path or path.is_absolute() else None
+
+
+def _load_folder(folder: Path) -> tuple[Any, Any]:
+    import open_clip
+
+    if not (folder / _CONFIG).is_file():
+        raise CheckpointError(
+            f"No CLIP model in {folder}: {_CONFIG} is missing. Give a folder saved by open_clip,"
+            " or model='embedded' for the one that comes with the package."
+        )
+    if not [*folder.glob("open_clip*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.pt*")]:
+        raise CheckpointError(f"No CLIP weights (open_clip_model.safetensors) in {folder}.")
+    bpe = folder / BPE_FILE
+    extra = {"bpe_path": str(bpe)} if bpe.is_file() else {}
+    try:
+        clip = open_clip.create_model(f"{_LOCAL}{folder}", require_pretrained=True)
+        tokenizer = open_clip.get_tokenizer(f"{_LOCAL}{folder}", **extra)
+    except ImportError as fault:
+        raise _missing(folder, fault) from fault
+    except Exception as fault:
+        raise CheckpointError(f"The CLIP model in {folder} cannot be loaded: {fault}") from fault
+    return clip, tokenizer
+
+
+def _load_named(model: str, pretrained: str | None) -> tuple[Any, Any]:
+    import open_clip
+
+    if not model.startswith(_HUB):
+        _check_names(model.replace("/", "-"), pretrained)
+    try:
+        clip = open_clip.create_model(model, pretrained=pretrained, require_pretrained=True)
+        tokenizer = open_clip.get_tokenizer(model)
+    except ImportError as fault:
+        raise _missing(model, fault) from fault
+    except Exception as fault:
+        raise HubError(
+            f"The weights of {model!r} (pretrained={pretrained!r}) could not be fetched or read:"
+            f" {fault} Check the network, give a local folder or file, or use model='embedded',"
+            " which comes with the package and needs no network."
+        ) from fault
+    return clip, tokenizer
+
+
+def _check_names(model: str, pretrained: str | None) -> None:
+    import open_clip
+
+    if model not in open_clip.list_models():
+        remedy = "Or a folder with open_clip_config.json, 'local-dir:<folder>', 'hf-hub:<owner/name>'."
+        raise UnknownNameError("CLIP model", model, [EMBEDDED, *open_clip.list_models()], remedy)
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    if pretrained is None:
+        raise InvalidConfigError(
+            f"{model!r} needs pretrained=<tag or file>. Tags: {', '.join(tags) or '(none)'}."
+        )
+    if pretrained.lower() not in [t.lower() for t in tags] and not Path(pretrained).is_file():
+        remedy = "Or give a file of weights."
+        raise UnknownNameError(f"weights for {model!r}", pretrained, tags, remedy)
+
+
+def _missing(model: object, fault: ImportError) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"{model} needs a package that is not installed ({fault}). Models with a Hugging Face text"
+        " tower or tokenizer need `pip install transformers`; model='embedded' does not."
+    )

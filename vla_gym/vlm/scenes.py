@@ -1,0 +1,257 @@
+"""Pictures for pretraining: random tables seen by the real cameras, with every object marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from vla_gym.errors import PlacementError
+from vla_gym.vlm.phrases import Thing, draw_things
+from vla_gym.world.camera import Calibration, CameraPool
+from vla_gym.world.objects import KINDS, ObjectSpec
+from vla_gym.world.placement import Scatter
+from vla_gym.world.visuals import Visuals
+from vla_gym.world.world import World
+
+POINT_HEIGHT = 0.025
+"""Height of the plane on which a pointed-at object is located [m]."""
+MIN_PIXELS = 12
+"""An object that shows fewer pixels is neither asked for nor denied."""
+
+
+@dataclass
+class Views:
+    """A batch of pictures and the truth about them."""
+
+    images: NDArray[np.uint8]
+    """Shape (n, size, size, 3)."""
+    cover: NDArray[np.float32]
+    """Share of each cell that each object covers. Shape (n, n_slots, gh, gw)."""
+    pixels: NDArray[np.int64]
+    """Visible pixels of each object. Shape (n, n_slots)."""
+    point: NDArray[np.float32]
+    """Where the object should be pointed at, u right, v down, [-1, 1]. Shape (n, n_slots, 2)."""
+    ground: NDArray[np.float64]
+    """Where that is on the table. Shape (n, n_slots, 2), [m]."""
+    wrist: NDArray[np.bool_]
+    """Whether the picture is the wrist camera's. Shape (n,)."""
+    nominal: Calibration
+    """The fixed camera as calibrated."""
+    cameras: list[Calibration]
+    """The fixed camera where it really stood."""
+    things: list[list[Thing]] = field(default_factory=list)
+    """What lies in each slot."""
+    relations: list[list[tuple[str, int, int]]] = field(default_factory=list)
+    """Facts: ("in", object, container) or ("held", object, -1)."""
+
+
+class SceneSampler:
+    """Draws tables, poses the arm over them, and takes one picture of each.
+
+    Args:
+        n: Pictures per batch.
+        size: Picture size [px].
+        grid: Cells of the truth map along each side.
+        wrist_share: Share of pictures from the wrist camera.
+        n_threads: Render threads.
+        n_poses: Arm poses to draw from.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        size: int = 128,
+        grid: int = 16,
+        wrist_share: float = 0.25,
+        n_threads: int = 2,
+        n_poses: int = 800,
+    ) -> None:
+        self.world = World(n, n_slots=6, n_threads=n_threads)
+        quality = self.world.model.vis.quality
+        # at 128 px nobody sees the difference, and vertices are what rendering costs
+        quality.numquads, quality.numslices, quality.numstacks = 1, 16, 8
+        self.pool = CameraPool(self.world, size=size, n_threads=n_threads)
+        self.grid, self.wrist_share = grid, wrist_share
+        self._poses, self._tcp, self._mats = _arm_poses(self.world, n_poses)
+
+    def sample(self, rng: Generator, strength: float = 1.0) -> Views:
+        """Draw a batch.
+
+        Args:
+            rng: Source of randomness; the same state gives the same batch.
+            strength: Of the random looks.
+        """
+        n, ids = self.world.n, np.arange(self.world.n)
+        scenes = [self._scene(rng) for _ in range(n)]
+        self.world.set_objects(ids, [[_spec(t) for t in s.things] for s in scenes])
+        self.world.place(ids, np.stack([s.pos for s in scenes]), np.stack([s.quat for s in scenes]))
+        for i, s in enumerate(scenes):
+            self.world.reset_robot(ids[i : i + 1], self._poses[s.pose], s.width)
+        looks = [Visuals.random(rng, strength * rng.uniform(0, 1.2)) for _ in range(n)]
+        self.world.set_visuals(ids, looks)
+        wrist = rng.random(n) < self.wrist_share
+        return self._shoot(scenes, wrist)
+
+    def _shoot(self, scenes: list[_Scene], wrist: NDArray[np.bool_]) -> Views:
+        size, g, n, slots = self.pool.size, self.grid, self.world.n, self.world.n_slots
+        images = np.empty((n, size, size, 3), np.uint8)
+        marks = np.empty((n, size, size), np.int8)
+        for camera, ids in (("fixed", np.flatnonzero(~wrist)), ("wrist", np.flatnonzero(wrist))):
+            if len(ids):
+                images[ids] = self.pool.render(camera, ids)
+                marks[ids] = self.pool.segment(camera, ids)
+        hot = marks[:, None] == np.arange(slots, dtype=np.int8)[None, :, None, None]
+        pixels = hot.sum(axis=(2, 3))
+        cell = size // g
+        cover = hot.reshape(n, slots, g, cell, g, cell).mean(axis=(3, 5), dtype=np.float32)
+        pos = np.stack([s.pos for s in scenes])
+        aim = pos.copy()
+        rest = np.array([[t.half_height for t in s.things] + [0.0] * (slots - len(s.things))
+                         for s in scenes])  # fmt: skip
+        aim[..., 2] += POINT_HEIGHT - rest
+        point = np.empty((n, slots, 2), np.float32)
+        cameras = [self.pool.calibration("fixed", i) for i in range(n)]
+        for i in range(n):
+            if wrist[i]:
+                point[i] = _centroids(hot[i])
+            else:
+                point[i] = cameras[i].project(aim[i])
+        return Views(images, cover, pixels, point, pos[..., :2], wrist,
+                     self.pool.calibration("fixed"), cameras, [s.things for s in scenes], [s.relations for s in scenes])  # fmt: skip
+
+    def _scene(self, rng: Generator) -> _Scene:
+        things = draw_things(rng)
+        while True:
+            gap = rng.uniform(0.0, 0.04)
+            half = (rng.uniform(0.10, 0.16), rng.uniform(0.2, 0.27))
+            try:
+                specs = [_spec(t) for t in things]
+                start = Scatter(half=half, min_gap=gap, attempts=5)
+                pos, quat = start.sample(rng, specs, self.world.n_slots)
+                break
+            except PlacementError:
+                things = things[:-1]
+        scene = _Scene(things, pos, quat)
+        if rng.random() < 0.15:
+            _put_inside(scene, rng)
+        self._pose_arm(scene, rng)
+        return scene
+
+    def _pose_arm(self, scene: _Scene, rng: Generator) -> None:
+        style = rng.random()
+        scene.pose = int(rng.integers(len(self._tcp)))
+        scene.width = float(rng.choice([0.0, 0.08, rng.uniform(0, 0.08)], p=[0.2, 0.6, 0.2]))
+        if style < 0.35:  # near some object, as in an approach
+            k = int(rng.integers(len(scene.things)))
+            goal = scene.pos[k] + [*rng.normal(0, 0.02, 2), rng.choice([0.02, 0.1, 0.2])]
+            scene.pose = int(np.linalg.norm(self._tcp - goal, axis=1).argmin())
+        elif style < 0.55:
+            graspable = [i for i, t in enumerate(scene.things) if KINDS[t.kind].graspable]
+            if graspable:
+                self._hold(scene, graspable[int(rng.integers(len(graspable)))], rng)
+        elif style < 0.68:
+            scene.pose = 0  # home, as at the start of an episode
+            scene.width = 0.08
+
+    def _hold(self, scene: _Scene, k: int, rng: Generator) -> None:
+        thing = scene.things[k]
+        low = scene.pos[k, :2]
+        near = np.linalg.norm(self._tcp[:, :2] - low, axis=1) < rng.choice([0.05, 0.5])
+        high = self._tcp[:, 2] > thing.half_height + 0.012
+        choice = np.flatnonzero(near & high)
+        if not len(choice):
+            return
+        scene.pose = int(rng.choice(choice))
+        mat = self._mats[scene.pose] @ np.diag([1.0, -1.0, -1.0])
+        quat = np.zeros(4)
+        mujoco.mju_mat2Quat(quat, mat.ravel())
+        scene.quat[k] = quat
+        scene.pos[k] = self._tcp[scene.pose] + mat @ [0, 0, rng.uniform(-0.012, 0.006)]
+        scene.width = 2 * KINDS[thing.kind].half_extents[1] * thing.scale
+        scene.relations = [r for r in scene.relations if k not in r[1:]] + [("held", k, -1)]
+
+
+@dataclass
+class _Scene:
+    things: list[Thing]
+    pos: NDArray
+    quat: NDArray
+    pose: int = 0
+    width: float = 0.08
+    relations: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+def _spec(thing: Thing) -> ObjectSpec:
+    return ObjectSpec(thing.kind, thing.size, thing.rgb)
+
+
+def _put_inside(scene: _Scene, rng: Generator) -> None:
+    """Move one graspable thing into a container."""
+    small = [i for i, t in enumerate(scene.things) if KINDS[t.kind].graspable]
+    large = [i for i, t in enumerate(scene.things) if t.kind in ("bowl", "plate", "tray")]
+    if not small or not large:
+        return
+    a, b = int(rng.choice(small)), int(rng.choice(large))
+    box = KINDS[scene.things[b].kind]
+    scale = scene.things[b].scale
+    lift = scene.things[a].half_height + box.floor * scale - scene.things[b].half_height
+    scene.pos[a] = scene.pos[b] + [*rng.uniform(-0.015, 0.015, 2), lift]
+    scene.relations.append(("in", a, b))
+
+
+def _centroids(hot: NDArray[np.bool_]) -> NDArray:
+    """Middle of each mask in picture coordinates. Shape (n_slots, 2)."""
+    size = hot.shape[-1]
+    axis = (np.arange(size) + 0.5) / size * 2 - 1
+    total = np.maximum(hot.sum(axis=(1, 2)), 1)
+    u = (hot.sum(axis=1) * axis).sum(axis=1) / total
+    v = (hot.sum(axis=2) * axis).sum(axis=1) / total
+    return np.stack([u, v], axis=-1)
+
+
+def _arm_poses(world: World, count: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Arm poses that point down over the table; the first is home.
+
+    Returns:
+        Joint angles (count, n_arm), tool positions (count, 3) and orientations (count, 3, 3).
+    """
+    rng = np.random.default_rng(7)
+    model, data = world.model, mujoco.MjData(world.model)
+    n, site = world.n_arm, world.tcp_site
+    jac = np.zeros((6, model.nv))
+    qpos, tcps, mats = [], [], []
+    low, high = model.jnt_range[:n].T
+    while len(qpos) < count:
+        goal = rng.uniform([0.30, -0.30, 0.012], [0.72, 0.30, 0.32])
+        yaw, tilt = rng.uniform(-0.9, 0.9) * rng.integers(0, 2), rng.normal(0, 0.08, 2)
+        mat = _down(yaw, tilt)
+        data.qpos[:n] = world.home_qpos
+        if not qpos:
+            mujoco.mj_kinematics(model, data)
+        for _ in range(25 if qpos else 0):
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
+            now = data.site_xmat[site].reshape(3, 3)
+            err = np.r_[goal - data.site_xpos[site], 0.5 * np.cross(now.T, mat.T).sum(axis=0)]
+            mujoco.mj_jacSite(model, data, jac[:3], jac[3:], site)
+            j = jac[:, :n]
+            data.qpos[:n] += j.T @ np.linalg.solve(j @ j.T + 1e-4 * np.eye(6), err)
+            data.qpos[:n] = np.clip(data.qpos[:n], low, high)
+        off = np.linalg.norm(goal - data.site_xpos[site])
+        if qpos and off > 0.01:
+            continue
+        qpos.append(data.qpos[:n].copy())
+        tcps.append(data.site_xpos[site].copy())
+        mats.append(data.site_xmat[site].reshape(3, 3).copy())
+    return np.array(qpos), np.array(tcps), np.array(mats)
+
+
+def _down(yaw: float, tilt: NDArray) -> NDArray:
+    turn, out = np.zeros(4), np.zeros(9)
+    mujoco.mju_euler2Quat(turn, np.array([*tilt, yaw]), "xyz")
+    mujoco.mju_quat2Mat(out, turn)
+    return out.reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])

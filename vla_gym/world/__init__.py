@@ -1,0 +1,1 @@
+"""The table: objects, scene, placement, state, predicates and cameras, all batch first."""

@@ -1,0 +1,261 @@
+"""Facts about a world with a signed margin, joined by `&`, `|` and `~`.
+
+`margin` is the signed distance to the fact's boundary in units of its own tolerance (robustness
+semantics of signal temporal logic, Donze & Maler 2010): 1 ideal, 0 the boundary, negative false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.world.objects import KINDS
+from vla_gym.world.world import World
+
+Roles = Mapping[str, NDArray[np.int64]]
+"""Role name -> slot of each world. Shape (n,)."""
+
+_HALF = np.array([kind.half_extents for kind in KINDS.values()])
+_ROUND = np.array([kind.round for kind in KINDS.values()])
+_BALL = np.array([kind.rolls for kind in KINDS.values()])
+_INNER = np.array([kind.inner for kind in KINDS.values()])
+_FLOOR = np.array([kind.floor for kind in KINDS.values()])
+
+
+@dataclass(frozen=True)
+class View:
+    """One role's object in every world."""
+
+    slot: NDArray[np.int64]
+    pos: NDArray
+    mat: NDArray
+    kind: NDArray[np.int64]
+    scale: NDArray
+
+    @classmethod
+    def of(cls, world: World, slot: NDArray[np.int64]) -> View:
+        """Pick slot `slot[i]` of world i."""
+        rows = np.arange(world.n)
+        quat_mat = world.object_mat[rows, slot]
+        return cls(
+            slot, world.object_pos[rows, slot], quat_mat, world.kind_id[rows, slot],
+            world.scale[rows, slot],
+        )  # fmt: skip
+
+    @property
+    def half(self) -> NDArray:
+        """Half sizes in the object's frame. Shape (n, 3), [m]."""
+        return _HALF[self.kind] * self.scale[:, None]
+
+    @property
+    def vertical_half(self) -> NDArray:
+        """Half of the object's vertical extent as it lies now. Shape (n,), [m]."""
+        half, up = self.half, np.abs(self.mat[:, 2])
+        box = (up * half).sum(axis=1)
+        disc = up[:, 2] * half[:, 2] + np.sqrt(np.clip(1 - up[:, 2] ** 2, 0, 1)) * half[:, 0]
+        return np.where(_BALL[self.kind], half[:, 0], np.where(_ROUND[self.kind], disc, box))
+
+    @property
+    def bottom(self) -> NDArray:
+        """Height of the lowest point. Shape (n,), [m]."""
+        return self.pos[:, 2] - self.vertical_half
+
+    @property
+    def top(self) -> NDArray:
+        """Height of the highest point. Shape (n,), [m]."""
+        return self.pos[:, 2] + self.vertical_half
+
+    @property
+    def upright(self) -> NDArray:
+        """Cosine of the tilt. Shape (n,)."""
+        return self.mat[:, 2, 2]
+
+
+class Predicate:
+    """A fact that can be asked of every world at once."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        """Signed distance to the boundary in units of the tolerance. Shape (n,)."""
+        raise NotImplementedError
+
+    def holds(self, world: World, roles: Roles) -> NDArray[np.bool_]:
+        """Whether the fact is true. Shape (n,)."""
+        return self.margin(world, roles) >= 0.0
+
+    def __and__(self, other: Predicate) -> Predicate:
+        return And(self, other)
+
+    def __or__(self, other: Predicate) -> Predicate:
+        return Or(self, other)
+
+    def __invert__(self) -> Predicate:
+        return Not(self)
+
+
+@dataclass(frozen=True)
+class And(Predicate):
+    """Both facts."""
+
+    left: Predicate
+    right: Predicate
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        return np.minimum(self.left.margin(world, roles), self.right.margin(world, roles))
+
+    def holds(self, world: World, roles: Roles) -> NDArray[np.bool_]:
+        return self.left.holds(world, roles) & self.right.holds(world, roles)
+
+
+@dataclass(frozen=True)
+class Or(Predicate):
+    """At least one of the facts."""
+
+    left: Predicate
+    right: Predicate
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        return np.maximum(self.left.margin(world, roles), self.right.margin(world, roles))
+
+    def holds(self, world: World, roles: Roles) -> NDArray[np.bool_]:
+        return self.left.holds(world, roles) | self.right.holds(world, roles)
+
+
+@dataclass(frozen=True)
+class Not(Predicate):
+    """The opposite; at a margin of exactly 0 the fact holds and its opposite does not."""
+
+    fact: Predicate
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        return -self.fact.margin(world, roles)
+
+    def holds(self, world: World, roles: Roles) -> NDArray[np.bool_]:
+        return ~self.fact.holds(world, roles)
+
+
+@dataclass(frozen=True)
+class Inside(Predicate):
+    """`thing` lies in (or on the flat of) the upright container `place`.
+
+    Its middle is over the container's floor and its lowest point below the rim, so neither
+    hovering above nor leaning over the rim from outside counts.
+    """
+
+    thing: str
+    place: str
+    tol_xy: float = 0.01
+    """Distance over which the horizontal margin goes from 0 to 1 [m]."""
+    tol_z: float = 0.006
+    """Slack above the rim that still counts as resting inside [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        thing, place = View.of(world, roles[self.thing]), View.of(world, roles[self.place])
+        local = np.einsum("nij,ni->nj", place.mat, thing.pos - place.pos)
+        inner = _INNER[place.kind] * place.scale[:, None]
+        disc = inner[:, 0] - np.linalg.norm(local[:, :2], axis=1)
+        box = (inner - np.abs(local[:, :2])).min(axis=1)
+        across = np.where(_ROUND[place.kind], disc, box) / self.tol_xy
+        rim = place.pos[:, 2] + place.half[:, 2]
+        below_rim = (rim + self.tol_z - thing.bottom) / self.tol_z
+        floor = place.pos[:, 2] - place.half[:, 2] + 0.5 * _FLOOR[place.kind] * place.scale
+        above_floor = (thing.pos[:, 2] - floor) / self.tol_z
+        upright = (place.upright - 0.94) / 0.03
+        return np.minimum.reduce([across, below_rim, above_floor, upright]).clip(max=1.0)
+
+
+@dataclass(frozen=True)
+class On(Predicate):
+    """`thing` stands on `base`: its middle over it, its underside at its top."""
+
+    thing: str
+    base: str
+    tol_z: float = 0.008
+    """Largest gap or overlap between underside and top [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        thing, base = View.of(world, roles[self.thing]), View.of(world, roles[self.base])
+        reach = base.half[:, :2].min(axis=1)
+        across = (reach - np.linalg.norm((thing.pos - base.pos)[:, :2], axis=1)) / reach
+        gap = (self.tol_z - np.abs(thing.bottom - base.top)) / self.tol_z
+        return np.minimum(across, gap)
+
+
+@dataclass(frozen=True)
+class Held(Predicate):
+    """Both fingers touch `thing`."""
+
+    thing: str
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        touch = world.finger_touch[np.arange(world.n), roles[self.thing]]
+        return np.where(touch.all(axis=1), 1.0, -1.0)
+
+
+@dataclass(frozen=True)
+class Touched(Predicate):
+    """At least one finger touches `thing`."""
+
+    thing: str
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        touch = world.finger_touch[np.arange(world.n), roles[self.thing]]
+        return np.where(touch.any(axis=1), 1.0, -1.0)
+
+
+@dataclass(frozen=True)
+class Lifted(Predicate):
+    """`thing`'s lowest point is at least `height` above the table."""
+
+    thing: str
+    height: float = 0.03
+    """Least clearance [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        view = View.of(world, roles[self.thing])
+        return ((view.bottom - self.height) / self.height).clip(max=1.0)
+
+
+@dataclass(frozen=True)
+class Static(Predicate):
+    """`thing` is at rest."""
+
+    thing: str
+    speed: float = 0.04
+    """Largest speed that counts as rest [m/s]."""
+    spin: float = 1.5
+    """Largest angular speed that counts as rest [rad/s]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        rows, slot = np.arange(world.n), roles[self.thing]
+        speed = np.linalg.norm(world.object_linvel[rows, slot], axis=1) / self.speed
+        spin = np.linalg.norm(world.object_angvel[rows, slot], axis=1) / self.spin
+        return 1.0 - np.maximum(speed, spin)
+
+
+@dataclass(frozen=True)
+class Upright(Predicate):
+    """`thing` stands within `angle` of its upright pose."""
+
+    thing: str
+    angle: float = 0.25
+    """Largest tilt [rad]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        view = View.of(world, roles[self.thing])
+        return 1.0 - np.arccos(np.clip(view.upright, -1, 1)) / self.angle
+
+
+@dataclass(frozen=True)
+class Near(Predicate):
+    """The TCP is within `distance` of `thing`'s middle."""
+
+    thing: str
+    distance: float = 0.03
+    """Largest distance [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        view = View.of(world, roles[self.thing])
+        return 1.0 - np.linalg.norm(world.tcp_pos - view.pos, axis=1) / self.distance

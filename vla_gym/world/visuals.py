@@ -1,0 +1,60 @@
+"""How a world looks: table, floor, light and camera, apart from its objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from vla_gym.world.objects import RGB
+
+Vec3 = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Visuals:
+    """The look of one world."""
+
+    table_rgb: RGB = (0.66, 0.62, 0.56)
+    """Colour of the table top, 0 to 1."""
+    floor_rgb: RGB = (0.34, 0.36, 0.40)
+    """Colour of the floor, 0 to 1."""
+    light_dir: Vec3 = (-0.15, 0.3, -1.0)
+    """Direction of the lamp's rays."""
+    light_rgb: Vec3 = (0.45, 0.45, 0.45)
+    """Diffuse strength of the lamp, per channel."""
+    camera_offset: Vec3 = (0.0, 0.0, 0.0)
+    """Displacement of the fixed camera [m]."""
+    camera_turn: Vec3 = (0.0, 0.0, 0.0)
+    """Rotation vector of the fixed camera, in its own frame [rad]."""
+
+    @classmethod
+    def random(cls, rng: Generator, strength: float = 1.0) -> Visuals:
+        """Draw a look around the default one.
+
+        Args:
+            rng: Source of randomness.
+            strength: 0 keeps the default look; 1 varies table, floor and lamp widely and the
+                camera by about a centimetre and a degree.
+        """
+
+        def around(centre: Vec3, spread: float) -> Vec3:
+            x = np.clip(np.add(centre, strength * spread * rng.uniform(-1, 1, 3)), 0.0, 1.0)
+            return (float(x[0]), float(x[1]), float(x[2]))
+
+        tone = strength * rng.uniform(-0.28, 0.22)
+        lamp = float(0.45 + strength * rng.uniform(-0.15, 0.15))
+        base = cls()
+        table = np.clip(np.add(base.table_rgb, tone), 0.05, 1.0)
+        turn = strength * rng.normal(0.0, 0.008, 3)
+        shift = strength * rng.normal(0.0, 0.008, 3)
+        tilt = strength * rng.uniform(-0.5, 0.5, 2)
+        return cls(
+            table_rgb=around((float(table[0]), float(table[1]), float(table[2])), 0.05),
+            floor_rgb=around(base.floor_rgb, 0.2),
+            light_dir=(-0.15 + float(tilt[0]), 0.3 + float(tilt[1]), -1.0),
+            light_rgb=around((lamp, lamp, lamp), 0.03),
+            camera_offset=(float(shift[0]), float(shift[1]), float(shift[2])),
+            camera_turn=(float(turn[0]), float(turn[1]), float(turn[2])),
+        )

@@ -1,0 +1,335 @@
+"""`World`: n tables stepped together; the only reader and writer of the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+from numpy.typing import NDArray
+
+from vla_gym.robots.panda import PANDA
+from vla_gym.robots.robot import Robot
+from vla_gym.world import scene
+from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZES, ObjectSpec
+from vla_gym.world.visuals import Visuals
+
+Ids = NDArray[np.int64]
+
+_GEOM_FIELDS = (
+    "geom_type", "geom_size", "geom_pos", "geom_quat", "geom_aabb", "geom_rbound", "geom_contype",
+    "geom_conaffinity", "geom_condim", "geom_friction", "geom_group", "geom_sameframe",
+)  # fmt: skip
+_BODY_FIELDS = (
+    "body_mass", "body_inertia", "body_ipos", "body_iquat", "body_subtreemass", "body_invweight0",
+    "body_contype", "body_conaffinity", "body_gravcomp", "body_sameframe", "body_simple",
+)  # fmt: skip
+_DOF_FIELDS = ("dof_invweight0", "dof_M0", "dof_simplenum")
+_KIND_LIST = list(KINDS)
+_INERT = len(_KIND_LIST) * len(SIZES)
+
+
+class World:
+    """A batch of tables with one arm and up to `n_slots` objects each.
+
+    All arrays lead with the world axis. Lengths are metres, angles radians, times seconds,
+    quaternions wxyz; the frame has its origin at the robot's base, z up, table top at z = 0.
+
+    Args:
+        n: Number of worlds.
+        n_slots: Object slots of each world.
+        n_threads: Threads of the physics; 0 takes every core.
+        robot: The arm.
+    """
+
+    def __init__(
+        self, n: int, n_slots: int = 6, n_threads: int = 0, robot: Robot = PANDA
+    ) -> None:
+        self.n, self.n_slots, self.robot = n, n_slots, robot
+        self.model = scene.build_model(robot, n_slots)
+        self.batch = Batch(self.model, n, n_threads)
+        self._catalogue = scene.build_catalogue()
+        self._catalogue_shade = self._catalogue.geom_rgba.reshape(-1, MAX_GEOMS, 4)
+        bind = self.batch.bind
+        self.qpos, self.qvel, self.ctrl = bind("qpos"), bind("qvel"), bind("ctrl")
+        self._site_xpos, self._site_xmat = bind("site_xpos"), bind("site_xmat")
+        self._cvel, self._subtree = bind("cvel"), bind("subtree_com")
+        self._touch = bind("sensordata")
+        self._index_model()
+        self._expand_model()
+        self.kind_id = np.full((n, n_slots), -1)
+        self.size_id = np.full((n, n_slots), -1)
+        self.rgb = np.zeros((n, n_slots, 3))
+        self.home_qpos = self._solve_home()
+        self.reset_robot(np.arange(n))
+        self.forward(np.arange(n))
+
+    # ---- construction -------------------------------------------------------------------------
+
+    def _index_model(self) -> None:
+        m, s = self.model, self.n_slots
+        self.n_arm = self.robot.n_arm
+        self.tcp_site = m.site("tcp").id
+        self.hand_body = m.body("hand").id
+        slots = [m.body(f"slot{i}") for i in range(s)]
+        self.slot_body = np.array([b.id for b in slots])
+        self._slot_geom = np.array([b.geomadr[0] for b in slots])[:, None] + np.arange(MAX_GEOMS)
+        self._slot_dof = np.array([b.dofadr[0] for b in slots])[:, None] + np.arange(6)
+        adr = np.array([m.joint(f"free{i}").qposadr[0] for i in range(s)])
+        self._slot_qpos = adr[:, None] + np.arange(7)
+        self._qpos0 = m.qpos0.copy()
+
+    def _expand_model(self) -> None:
+        expand = self.batch.expand
+        self._fields = {f: expand(f) for f in _GEOM_FIELDS + _BODY_FIELDS + _DOF_FIELDS}
+        self._rgba = expand("geom_rgba")
+        self._light_dir, self._light_rgb = expand("light_dir"), expand("light_diffuse")
+        self._cam_pos, self._cam_quat = expand("cam_pos"), expand("cam_quat")
+
+    def _solve_home(self) -> NDArray:
+        """Joint angles that put the TCP at the robot's home, pointing straight down."""
+        data = mujoco.MjData(self.model)
+        data.qpos[: self.n_arm] = self.robot.home_guess
+        jacp, jacr = np.zeros((3, self.model.nv)), np.zeros((3, self.model.nv))
+        for _ in range(200):
+            mujoco.mj_kinematics(self.model, data)
+            mujoco.mj_comPos(self.model, data)
+            mat = data.site_xmat[self.tcp_site].reshape(3, 3)
+            down = np.diag([1.0, -1.0, -1.0])
+            err_rot = 0.5 * np.cross(mat.T, down.T).sum(axis=0)
+            err = np.r_[np.subtract(self.robot.home_tcp, data.site_xpos[self.tcp_site]), err_rot]
+            mujoco.mj_jacSite(self.model, data, jacp, jacr, self.tcp_site)
+            jac = np.vstack([jacp, jacr])[:, : self.n_arm]
+            step = jac.T @ np.linalg.solve(jac @ jac.T + 1e-4 * np.eye(6), err)
+            data.qpos[: self.n_arm] += 0.5 * step
+        return data.qpos[: self.n_arm].copy()
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which slots hold an object. Shape (n, n_slots)."""
+        return self.kind_id >= 0
+
+    @property
+    def object_pos(self) -> NDArray:
+        """Object origins. Shape (n, n_slots, 3), [m]."""
+        return self.qpos[:, self._slot_qpos[:, :3]]
+
+    @property
+    def object_quat(self) -> NDArray:
+        """Object orientations. Shape (n, n_slots, 4), wxyz."""
+        return self.qpos[:, self._slot_qpos[:, 3:]]
+
+    @property
+    def object_linvel(self) -> NDArray:
+        """Object velocities, world frame. Shape (n, n_slots, 3), [m/s]."""
+        return self.qvel[:, self._slot_dof[:, :3]]
+
+    @property
+    def object_angvel(self) -> NDArray:
+        """Object angular velocities, object frame. Shape (n, n_slots, 3), [rad/s]."""
+        return self.qvel[:, self._slot_dof[:, 3:]]
+
+    @property
+    def object_mat(self) -> NDArray:
+        """Object rotation matrices. Shape (n, n_slots, 3, 3)."""
+        return quat_to_mat(self.object_quat)
+
+    @property
+    def scale(self) -> NDArray:
+        """Linear scale of each object (1 where absent). Shape (n, n_slots)."""
+        return _SCALES[self.size_id]
+
+    def kind_value(self, table: NDArray) -> NDArray:
+        """Look a per-kind number up for every slot.
+
+        Args:
+            table: One row per kind in the order of KINDS. Shape (len(KINDS), ...).
+
+        Returns:
+            Shape (n, n_slots, ...); absent slots read the last kind's row.
+        """
+        return table[self.kind_id]
+
+    @property
+    def tcp_pos(self) -> NDArray:
+        """Tool centre point. Shape (n, 3), [m]."""
+        return self._site_xpos[:, self.tcp_site]
+
+    @property
+    def tcp_mat(self) -> NDArray:
+        """Orientation of the tool. Shape (n, 3, 3)."""
+        return self._site_xmat[:, self.tcp_site].reshape(-1, 3, 3)
+
+    @property
+    def tcp_linvel(self) -> NDArray:
+        """Velocity of the tool centre point. Shape (n, 3), [m/s]."""
+        cvel = self._cvel[:, self.hand_body]
+        # cvel is expressed at the centre of mass of the kinematic tree (rooted at the base)
+        lever = self.tcp_pos - self._subtree[:, self.model.body_rootid[self.hand_body]]
+        return cvel[:, 3:] + np.cross(cvel[:, :3], lever)
+
+    @property
+    def gripper_width(self) -> NDArray:
+        """Opening between the fingers. Shape (n,), [m]."""
+        return self.qpos[:, self.n_arm] + self.qpos[:, self.n_arm + 1]
+
+    @property
+    def finger_touch(self) -> NDArray[np.bool_]:
+        """Whether the left / right finger touches each object. Shape (n, n_slots, 2)."""
+        return self._touch.reshape(self.n, self.n_slots, 2) > 0
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    def set_objects(self, ids: Ids, specs: Sequence[Sequence[ObjectSpec | None]]) -> None:
+        """Decide what lies in each slot; absent slots are parked out of sight.
+
+        Call `place` for the poses afterwards.
+
+        Args:
+            ids: Worlds. Shape (m,).
+            specs: One list per world; missing tail entries and None are absent.
+        """
+        for world, row in zip(ids, specs, strict=True):
+            for slot in range(self.n_slots):
+                spec = row[slot] if slot < len(row) else None
+                self._set_slot(int(world), slot, spec)
+
+    def _set_slot(self, world: int, slot: int, spec: ObjectSpec | None) -> None:
+        if spec is None:
+            entry, kind, size = _INERT, -1, -1
+        else:
+            kind, size = _KIND_LIST.index(spec.kind), SIZES.index(spec.size)
+            entry = kind * len(SIZES) + size
+        self.kind_id[world, slot], self.size_id[world, slot] = kind, size
+        self.rgb[world, slot] = spec.rgb if spec else 0.0
+        body, geoms, dofs = entry + 1, slice(entry * MAX_GEOMS, (entry + 1) * MAX_GEOMS), entry * 6
+        cat, fields = self._catalogue, self._fields
+        target = self._slot_geom[slot]
+        for name in _GEOM_FIELDS:
+            fields[name][world, target] = getattr(cat, name)[geoms]
+        for name in _BODY_FIELDS:
+            fields[name][world, self.slot_body[slot]] = getattr(cat, name)[body]
+        for name in _DOF_FIELDS:
+            fields[name][world, self._slot_dof[slot]] = getattr(cat, name)[dofs : dofs + 6]
+        shade = self._catalogue_shade[entry]
+        self._rgba[world, target, :3] = np.clip(shade[:, :3] * self.rgb[world, slot], 0, 1)
+        self._rgba[world, target, 3] = shade[:, 3]
+        if spec is not None and spec.mass_scale != 1.0:
+            b, k = self.slot_body[slot], spec.mass_scale
+            for name in ("body_mass", "body_inertia", "body_subtreemass"):
+                fields[name][world, b] *= k
+            fields["body_invweight0"][world, b] /= k
+            fields["dof_invweight0"][world, self._slot_dof[slot]] /= k
+            fields["dof_M0"][world, self._slot_dof[slot]] *= k
+
+    def place(self, ids: Ids, pos: NDArray, quat: NDArray) -> None:
+        """Put objects somewhere, at rest.
+
+        Args:
+            ids: Worlds. Shape (m,).
+            pos: Object origins; ignored where absent. Shape (m, n_slots, 3), [m].
+            quat: Orientations. Shape (m, n_slots, 4).
+        """
+        here = self.present[ids][..., None]
+        pose = np.concatenate([pos, quat], axis=-1)
+        parked = self._qpos0[self._slot_qpos]
+        rows = self.qpos[ids]
+        rows[:, self._slot_qpos] = np.where(here, pose, parked)
+        self.qpos[ids] = rows
+        speed = self.qvel[ids]
+        speed[:, self._slot_dof] = 0.0
+        self.qvel[ids] = speed
+
+    def reset_robot(self, ids: Ids, qpos: NDArray | None = None, width: float = 0.08) -> None:
+        """Put the arm at rest and clear everything that could carry over from before.
+
+        Args:
+            ids: Worlds. Shape (m,).
+            qpos: Joint angles, or None for home. Shape (n_arm,) or (m, n_arm), [rad].
+            width: Gripper opening [m].
+        """
+        angles = self.home_qpos if qpos is None else qpos
+        n = self.n_arm
+        objects = self.qpos[ids][:, n + 2 :].copy()
+        self.batch.reset(ids=ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self.qpos[ids, n + 2 :] = objects
+        self.qpos[ids, :n] = angles
+        self.qpos[ids, n : n + 2] = width / 2
+        self.ctrl[ids, :n] = angles
+        self.ctrl[ids, n] = width
+
+    def set_visuals(self, ids: Ids, looks: Sequence[Visuals]) -> None:
+        """Give worlds their look.
+
+        Args:
+            ids: Worlds. Shape (m,).
+            looks: One per world.
+        """
+        m = self.model
+        table, floor = m.geom("table").id, m.geom("floor").id
+        lamp, cam = m.light("sun").id, m.camera("fixed").id
+        for w, look in zip(ids, looks, strict=True):
+            self._rgba[w, table, :3], self._rgba[w, floor, :3] = look.table_rgb, look.floor_rgb
+            self._light_dir[w, lamp] = np.asarray(look.light_dir) / np.linalg.norm(look.light_dir)
+            self._light_rgb[w, lamp] = look.light_rgb
+            self._cam_pos[w, cam] = m.cam_pos[cam] + np.asarray(look.camera_offset)
+            quat = m.cam_quat[cam].copy()
+            mujoco.mju_quatIntegrate(quat, np.asarray(look.camera_turn, float), 1.0)
+            self._cam_quat[w, cam] = quat
+
+    # ---- running ------------------------------------------------------------------------------
+
+    def step(self, n_substeps: int, ids: Ids | None = None) -> None:
+        """Advance by physics steps, then bring positions and velocities up to date."""
+        self.batch.step(ids=ids, nstep=n_substeps, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
+
+    def forward(self, ids: Ids | None = None) -> None:
+        """Recompute what follows from the state, without advancing time."""
+        self.batch.forward(ids=ids)
+
+    def get_state(self) -> dict[str, NDArray]:
+        """Everything needed to return here bit by bit, as copies."""
+        arrays = {f"field/{k}": v for k, v in self._all_fields().items()}
+        arrays |= {"state": self.batch.state, "kind_id": self.kind_id}
+        arrays |= {"size_id": self.size_id, "rgb": self.rgb}
+        return {k: v.copy() for k, v in arrays.items()}
+
+    def set_state(self, state: dict[str, NDArray]) -> None:
+        """Return to a state from `get_state`."""
+        for name, array in self._all_fields().items():
+            array[...] = state[f"field/{name}"]
+        self.batch.state[...] = state["state"]
+        for name in ("kind_id", "size_id", "rgb"):
+            getattr(self, name)[...] = state[name]
+        self.forward()
+
+    def _all_fields(self) -> dict[str, NDArray]:
+        return self._fields | {
+            "geom_rgba": self._rgba, "light_dir": self._light_dir,
+            "light_diffuse": self._light_rgb, "cam_pos": self._cam_pos, "cam_quat": self._cam_quat,
+        }  # fmt: skip
+
+
+def quat_to_mat(quat: NDArray) -> NDArray:
+    """Rotation matrices of unit quaternions.
+
+    Args:
+        quat: wxyz. Shape (..., 4).
+
+    Returns:
+        Shape (..., 3, 3).
+    """
+    w, x, y, z = np.moveaxis(np.asarray(quat), -1, 0)
+    rows: list[Any] = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return np.stack(rows, axis=-1).reshape(*w.shape, 3, 3)
+
+
+_SCALES = np.array([*scene.SIZE_SCALES.values(), 1.0])
