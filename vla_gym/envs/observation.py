@@ -24,6 +24,12 @@ PROPRIO: dict[str, slice] = {
 """Where each part of `proprio` lies: [rad], [rad/s], [m], [rad] from straight down, [m/s], [m] x 2,
 [m/s]."""
 N_PROPRIO = 26
+_LIMITS = {"qpos": 4.0, "qvel": 20.0, "tcp_pos": 2.0, "tcp_rotvec": 4.0, "tcp_linvel": 10.0,
+           "gripper_width": 0.1, "gripper_target": 0.1, "gripper_speed": 10.0}  # fmt: skip
+PROPRIO_HIGH = np.concatenate(
+    [np.full(part.stop - part.start, _LIMITS[name], np.float32) for name, part in PROPRIO.items()]
+)
+"""Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach. Shape (26,)."""
 MAX_INSTRUCTION = 200
 """Longest instruction [characters]."""
 CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
@@ -42,7 +48,7 @@ def observation_space(image_size: int, cameras: tuple[str, ...]) -> spaces.Dict:
         for key in CAMERAS
         if key in cameras
     }
-    parts["proprio"] = spaces.Box(-np.inf, np.inf, (N_PROPRIO,), np.float32)
+    parts["proprio"] = spaces.Box(-PROPRIO_HIGH, PROPRIO_HIGH, dtype=np.float32)
     parts["instruction"] = spaces.Text(MAX_INSTRUCTION, charset=CHARSET)
     return spaces.Dict(parts)
 
@@ -66,7 +72,7 @@ def proprio(world: World) -> NDArray[np.float32]:
     out[:, 23] = world.gripper_width
     out[:, 24] = world.ctrl[:, n_arm]
     out[:, 25] = world.qvel[:, n_arm] + world.qvel[:, n_arm + 1]
-    return out
+    return np.clip(out, -PROPRIO_HIGH, PROPRIO_HIGH, out=out)
 
 
 def tilt(mat: NDArray) -> NDArray:

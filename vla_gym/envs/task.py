@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.random import Generator
 
+from vla_gym.language.instructions import pick_template, render
+from vla_gym.language.referring import refer
 from vla_gym.language.vocabulary import COLOURS, jitter
 from vla_gym.world.objects import SIZES, ObjectSpec
 from vla_gym.world.placement import Scatter
@@ -82,6 +84,21 @@ class Task:
             tuple(pairs[i][0] for i in order),
             {name: int(place[i]) for i, name in enumerate(roles)},
         )
+
+    def say(self, binding: Binding, rng: Generator) -> str:
+        """Put an episode into words that name each role's object and no other.
+
+        Args:
+            binding: The episode's objects.
+            rng: Chooses the template.
+        """
+        phrases = {
+            role: refer(binding.specs, slot, colours=binding.colours)
+            for role, slot in binding.roles.items()
+        }
+        where = list(binding.roles)[-1]
+        template = pick_template(binding.specs[binding.roles[where]].kind, rng)
+        return render(template, phrases)
 
     def _draw_pair(
         self, rng: Generator, role: Role, taken: list[tuple[str, str]]

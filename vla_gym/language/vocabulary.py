@@ -21,7 +21,7 @@ COLOURS: dict[str, RGB] = {
     "purple": (0.48, 0.12, 0.62),
     "pink": (0.97, 0.55, 0.72),
     "brown": (0.42, 0.24, 0.10),
-    "black": (0.07, 0.07, 0.08),
+    "black": (0.12, 0.12, 0.13),
     "white": (0.96, 0.96, 0.96),
     "cyan": (0.10, 0.82, 0.88),
 }
@@ -57,7 +57,7 @@ COLOUR_SYNONYMS: dict[str, RGB] = {
     "plum": (0.50, 0.16, 0.42),
     "magenta": (0.88, 0.08, 0.72),
     "fuchsia": (0.95, 0.15, 0.60),
-    "charcoal": (0.20, 0.21, 0.23),
+    "charcoal": (0.22, 0.23, 0.25),
 }
 """Further colour words with their own sRGB: known from pretraining, never from robot episodes."""
 

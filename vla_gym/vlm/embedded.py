@@ -17,7 +17,7 @@ from vla_gym.vlm.roles import RoleReader
 from vla_gym.vlm.tokens import learn_merges, vocabulary_size, write_merges
 
 CONFIG_FILE, WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
-EMBED_DIM, CONTEXT, TEXT_WIDTH, TEXT_LAYERS = 128, 48, 128, 3
+EMBED_DIM, CONTEXT, TEXT_WIDTH, TEXT_LAYERS = 128, 48, 128, 2
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 

@@ -144,7 +144,7 @@ class Trainer:
     def _batch(self, step: int) -> tuple[Views, Queries]:
         rng = np.random.default_rng(SeedSequence([self.config.seed, _TRAIN, step]))
         views = self.scenes.sample(rng)
-        return views, make_queries(rng, views, n_phrases=2)
+        return views, make_queries(rng, views, n_phrases=2, n_instructions=1)
 
     def _valid_batches(self) -> list[tuple[Views, Queries]]:
         rng = np.random.default_rng(SeedSequence([self.config.seed, _VALID]))

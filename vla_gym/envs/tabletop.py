@@ -1,0 +1,90 @@
+"""`TabletopEnv`: one world of the batch, as a plain `gymnasium.Env`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.envs.task import Task
+from vla_gym.envs.vector import TabletopVectorEnv
+
+
+class TabletopEnv(gym.Env):
+    """A table, an arm and a sentence.
+
+    The same worlds, numbers and options as `vla_gym.envs.vector.TabletopVectorEnv`, without the
+    leading axis and without autoreset.
+
+    Args:
+        task: Name in `vla_gym.envs.tasks.TASKS`, or a `Task`.
+        kwargs: Fields of `vla_gym.envs.settings.Settings`.
+    """
+
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+
+    def __init__(self, task: str | Task = "PickPlace", **kwargs: Any) -> None:
+        self.vector = TabletopVectorEnv(task, 1, **kwargs)
+        self.render_mode = self.vector.render_mode
+        self.metadata = {**self.metadata, "render_fps": self.vector.metadata["render_fps"]}
+        self.observation_space = self.vector.single_observation_space
+        self.action_space = self.vector.single_action_space
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.vector.task
+
+    @property
+    def instruction(self) -> str:
+        """What is to be done."""
+        return self.vector.instructions[0]
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin an episode; options as in `TabletopVectorEnv.reset`."""
+        obs, info = self.vector.reset(seed=seed, options=options)
+        self._np_random = self.vector._np_random
+        if seed is not None:
+            self._np_random_seed = seed
+        return _first(obs), _first(info)
+
+    def step(
+        self, action: NDArray
+    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Act for one control step.
+
+        Args:
+            action: Shape (7,) or (8,), in [-1, 1].
+
+        Raises:
+            InvalidActionError: If it has the wrong shape or is not in [-1, 1].
+        """
+        core = self.vector
+        reward, terminated, truncated, info = core._advance(np.asarray(action)[None])
+        if self.render_mode == "human":
+            self.render()
+        obs = _first(core._observe())
+        return obs, float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
+
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+        """A picture (480, 480, 3) in mode "rgb_array"; "human" shows it in a window."""
+        frames = self.vector.render()
+        return None if frames is None else frames[0]
+
+    def close(self) -> None:
+        """Free windows and threads."""
+        self.vector.close()
+
+
+def _first(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """World 0's share, with plain Python values where Gymnasium's users expect them."""
+    out = {}
+    for key, value in batch.items():
+        first = value[0]
+        out[key] = first.item() if isinstance(first, np.generic) else first
+    return out
