@@ -49,6 +49,15 @@ class AgentVecEnv(VecEnvWrapper):
         self.last_features = self.features.observe(obs, self._words)
         return self.last_features
 
+    def resume(self, features: NDArray[np.float32]) -> None:
+        """Go on in the middle of episodes whose worlds and memory have been put back.
+
+        Args:
+            features: The last ones that were returned. Shape (n, N_FEATURES).
+        """
+        self._words = self.raw.instructions
+        self.last_features = features
+
     def step_async(self, actions: NDArray) -> None:
         """Send actions or tokens on to the worlds."""
         self.venv.step_async(actions if self.tokens is None else self.tokens.decode(actions))

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
+    from vla_gym.agents.callbacks import Interrupted
     from vla_gym.agents.config import parse
     from vla_gym.agents.training import train
 
-    train(parse(args))
+    try:
+        train(parse(args))
+    except Interrupted:
+        return 130
     return 0

@@ -31,6 +31,7 @@ def evaluate(
     env_kwargs: Mapping[str, Any] | None = None,
     name: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    venv: Any = None,
 ) -> EvalResult:
     """Run a policy on the seeds seed, seed + 1, ... of a split, one episode each.
 
@@ -48,6 +49,7 @@ def evaluate(
         env_kwargs: Further arguments of the environment.
         name: What to call the policy in the result.
         on_progress: Called with the episodes done and the successes among them.
+        venv: An environment made so before, to be used again; it is left open.
 
     Raises:
         InvalidConfigError: If a count is not positive.
@@ -62,7 +64,9 @@ def evaluate(
     if policy in NAMES and "cameras" not in kwargs:
         kwargs["cameras"] = ()  # neither looks at pictures
     begun = time.monotonic()
-    venv = make_venv(env_id, min(num_envs, episodes), split=split, **kwargs)
+    borrowed = venv is not None
+    if not borrowed:
+        venv = make_venv(env_id, min(num_envs, episodes), split=split, **kwargs)
     try:
         actor = factory(venv)
         records: list[EpisodeRecord] = []
@@ -73,7 +77,8 @@ def evaluate(
                 on_progress(len(records), sum(r.success for r in records))
         stages = _stage_names(venv)
     finally:
-        venv.close()
+        if not borrowed:
+            venv.close()
     return EvalResult(
         policy=name or (policy if isinstance(policy, str) else type(actor).__name__),
         env_id=env_id,
