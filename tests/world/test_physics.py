@@ -1,5 +1,7 @@
 import numpy as np
 
+from vla_gym.robots.controller import TcpDeltaController
+
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.world import World
 
@@ -42,3 +44,82 @@ def test_state_comes_back_bit_by_bit():
     world.set_state(before)
     after = world.get_state()
     assert all(np.array_equal(before[k], after[k]) for k in before)
+
+
+def stack(things, seconds=3.0):
+    """Let things (kind, x, y, height of the underside) be, and tell where they end up."""
+    world = World(1, n_threads=1)
+    world.set_objects(np.array([0]), [[ObjectSpec(k) for k, *_ in things]])
+    pos, quat = np.zeros((1, world.n_slots, 3)), np.zeros((1, world.n_slots, 4))
+    quat[..., 0] = 1
+    for i, (kind, x, y, z) in enumerate(things):
+        pos[0, i] = (x, y, z + KINDS[kind].half_height)
+    world.place(np.array([0]), pos, quat)
+    world.forward()
+    start = world.object_pos[0].copy()
+    world.step(round(seconds / world.model.opt.timestep))
+    return world, start
+
+
+def test_a_stack_of_two_stays():
+    world, start = stack([("cube", 0.5, 0.1, 0.0), ("cube", 0.5, 0.1, 0.0425)])
+    assert np.linalg.norm(world.object_pos[0, :2] - start[:2], axis=1).max() < 0.003
+    assert np.abs(world.object_linvel[0, :2]).max() < 0.005
+
+
+def test_a_ball_dropped_into_a_bowl_stays_in_it():
+    world, _ = stack([("ball", 0.51, 0.12, 0.06), ("bowl", 0.5, 0.1, 0.0)])
+    ball, bowl = world.object_pos[0, :2]
+    assert np.linalg.norm((ball - bowl)[:2]) < 0.03
+    assert 0.015 < ball[2] < 0.05 and np.abs(world.object_linvel[0, 0]).max() < 0.03
+
+
+def test_a_mug_has_an_inside():
+    """Something smaller than its opening falls to its floor and not through it."""
+    world, _ = stack([("ball", 0.5, 0.1, 0.07), ("mug", 0.5, 0.1, 0.0)])
+    world.set_objects(np.array([0]), [[ObjectSpec("ball", "small"), ObjectSpec("mug", "large")]])
+    pos, quat = world.object_pos.copy(), world.object_quat.copy()
+    pos[0, 0], pos[0, 1] = (0.5, 0.1, 0.11), (0.5, 0.1, ObjectSpec("mug", "large").half_height)
+    quat[0, :2] = (1, 0, 0, 0)
+    world.place(np.array([0]), pos, quat)
+    world.step(round(2.0 / world.model.opt.timestep))
+    ball, mug = world.object_pos[0, :2]
+    assert np.linalg.norm((ball - mug)[:2]) < 0.012
+    assert ball[2] - mug[2] < 0.01  # below the rim, on the floor
+    assert ball[2] > 0.02
+
+
+def test_a_grasped_object_neither_slips_nor_buzzes_when_shaken():
+    world = World(3, n_threads=1)
+    ids = np.arange(3)
+    world.set_objects(ids, [[ObjectSpec(k, mass_scale=1.4)] for k in ("cube", "cylinder", "ball")])
+    tcp = world.tcp_pos[0].copy()
+    control = TcpDeltaController(world, 10.0)
+    pos, quat = np.zeros((3, world.n_slots, 3)), np.zeros((3, world.n_slots, 4))
+    quat[..., 0] = 1
+    pos[:, 0] = (*tcp[:2], KINDS["cube"].half_height)
+    world.place(ids, pos, quat)
+    world.forward()
+    substeps = round(0.1 / world.model.opt.timestep)
+
+    def act(delta, grip, steps):
+        for _ in range(steps):
+            control.apply(world, np.tile([*delta, 0, 0, 0, grip], (3, 1)).astype(float))
+            world.step(substeps)
+
+    for _ in range(12):
+        act(np.clip((np.array([*tcp[:2], 0.02]) - world.tcp_pos[0]) / 0.05, -1, 1), 1, 1)
+    act((0, 0, 0), -1, 5)
+    act((0, 0, 1), -1, 4)
+    held = world.object_pos[:, 0] - world.tcp_pos
+    for _ in range(3):
+        for delta in ((0, 1, 0), (0, -1, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 1), (0, 0, -1)):
+            act(delta, -1, 2)
+    act((0, 0, 0), -1, 5)
+    assert world.finger_touch[:, 0].all()
+    assert np.linalg.norm(world.object_pos[:, 0] - world.tcp_pos - held, axis=1).max() < 0.006
+    speeds = []
+    for _ in range(20):
+        world.step(2)
+        speeds.append(np.abs(world.object_linvel[:, 0]).max())
+    assert max(speeds) < 0.02

@@ -103,7 +103,7 @@ class HeadConfig:
     """Token head: logistics per dimension."""
     min_scale: float = 0.05
     """Token head: smallest logistic scale, so that neighbours keep being tried."""
-    greedy: Literal["mean", "mode"] = "mode"
+    greedy: Literal["mean", "mode"] = "mean"
     """Token head: how tokens are decoded without chance."""
 
 

@@ -41,7 +41,7 @@ class TabletopVectorEnv(VectorEnv):
     Observations: ``image`` and ``wrist_image`` (n, size, size, 3) uint8, ``proprio`` (n, 26)
     float32 as `vla_gym.envs.observation.PROPRIO` lays it out, ``instruction`` n strings. Actions
     (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is 0.25 rad),
-    gripper (+1 open, -1 closed); with ``terminate_action`` an eighth, positive to end the episode.
+    gripper (negative closes, the rest opens); with ``terminate_action`` an eighth, positive to end the episode.
 
     Infos: ``is_success`` (n,), ``stage`` (n,) how many stages were reached, ``stages`` (n,) their
     names, ``wrong_object`` (n,) whether something that was not asked for has been grasped,

@@ -56,8 +56,8 @@ class TcpDeltaController:
 
         Args:
             world: The worlds.
-            action: Translation, rotation vector (world frame), gripper (+1 open, -1 closed).
-                Shape (n, 7), in [-1, 1].
+            action: Translation, rotation vector (world frame), gripper (negative closes, the rest
+                opens). Shape (n, 7), in [-1, 1].
         """
         delta = action[:, :6] * self.scale
         pos = world.tcp_pos
@@ -70,7 +70,7 @@ class TcpDeltaController:
             target - pos,
         )  # fmt: skip
         world.ctrl[:, : self.n_arm] = self.tcp_delta_to_ctrl(delta, world)
-        world.ctrl[:, self.n_arm] = (action[:, 6] + 1.0) * 0.5 * self._width
+        world.ctrl[:, self.n_arm] = np.where(action[:, 6] >= 0.0, self._width, 0.0)
 
     def tcp_delta_to_ctrl(self, delta: NDArray, world: World) -> NDArray:
         """Joint targets that move the TCP.

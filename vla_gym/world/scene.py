@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from vla_gym.robots.robot import Robot
 from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZE_SCALES, SIZES, Kind
 
-PHYSICS_TIMESTEP = 0.002
-"""Seconds per physics step."""
+PHYSICS_TIMESTEP = 1 / 300
+"""Seconds per physics step; divides control rates of 10, 15, 20, 25, 30, 50, 60 and 100 Hz."""
 HIDDEN_GROUP = 5
 """Geom group of unused primitives; no camera draws it."""
 PARKING = (0.0, -3.0, 1.0)
@@ -63,7 +63,8 @@ def _new_spec() -> mujoco.MjSpec:
     spec.compiler.degree = False
     opt = spec.option
     opt.timestep = PHYSICS_TIMESTEP
-    opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    # not implicitfast: implicit servo damping acts after the contacts, and grasped things creep
+    opt.integrator = mujoco.mjtIntegrator.mjINT_EULER
     opt.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     opt.impratio = 10.0
     opt.iterations = 100
@@ -160,7 +161,7 @@ def _add_robot(spec: mujoco.MjSpec, robot: Robot) -> None:
                             size=(radius, 0, 0), rgba=_TONES[tone],
                             mass=link.mass / len(link.capsules), **bits)  # fmt: skip
         gain, damp = np.zeros(10), np.zeros(10)
-        gain[0], damp[1], damp[2] = link.stiffness, -link.stiffness, -0.06 * link.stiffness
+        gain[0], damp[1], damp[2] = link.stiffness, -link.stiffness, -0.03 * link.stiffness
         spec.add_actuator(name=f"servo_{link.name}", target=f"joint_{link.name}",
                           trntype=mujoco.mjtTrn.mjTRN_JOINT, gainprm=gain, biasprm=damp,
                           biastype=mujoco.mjtBias.mjBIAS_AFFINE, ctrllimited=True,
