@@ -28,6 +28,7 @@ def test_check_env_has_nothing_to_say():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env.unwrapped, skip_render_check=True)  # "human" wants a screen
+    env.reset(seed=0)
     assert env.render().shape == (480, 480, 3)
     env.close()
 
@@ -221,7 +222,7 @@ def test_full_actions_move_the_hand_as_promised():
         obs, *_ = env.step([0, 1, 0, 0, 0, 0, 1])
         where.append(obs["proprio"][PROPRIO["tcp_pos"]].copy())
     step = np.diff(np.array(where), axis=0)[-1]
-    assert step[1] == pytest.approx(0.05, abs=0.015) and np.abs(step[[0, 2]]).max() < 0.005
+    assert step[1] == pytest.approx(0.05, abs=0.006) and np.abs(step[[0, 2]]).max() < 0.005
     obs, *_ = env.step([0, 0, 0, 0, 0, 0, -1])
     assert obs["proprio"][PROPRIO["gripper_target"]] == 0.0
     env.close()
@@ -256,7 +257,7 @@ def test_terminate_action_ends_without_reward():
         ({"reward_type": "shaped"}, "dense"),
         ({"image_sise": 64}, "image_size"),
         ({"control_hz": 7}, "Near it"),
-        ({"control_hz": 0}, "1 to 400"),
+        ({"control_hz": 0}, "1 to 300"),
         ({"horizon": 0}, "at least 1"),
         ({"image_size": 4}, "8 to 1024"),
         ({"task": "PickPlase"}, "PickPlace"),
@@ -302,3 +303,14 @@ def test_ids():
     assert ID in vla_gym.ENV_IDS
     with pytest.raises(gym.error.NameNotFound, match="VLAPickPlace"):
         gym.make("VLAPickPlase-v0")
+
+
+def test_drawing_first_does_not_break_torchs_compiler():
+    """Mesa and Triton each bring an LLVM; in the wrong order the interpreter dies."""
+    pytest.importorskip("triton")
+    code = (
+        "import gymnasium as gym, vla_gym; e = gym.make('VLAPickPlace-v0', image_size=16);"
+        "e.reset(seed=0); import triton; print('alive')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "alive" in run.stdout, f"exit {run.returncode}: {run.stderr}"

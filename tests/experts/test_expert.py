@@ -7,7 +7,7 @@ from vla_gym.envs.tasks import TASKS
 from vla_gym.errors import InvalidConfigError
 from vla_gym.experts import Expert
 from vla_gym.language.splits import rng_for
-from vla_gym.robots.controller import TcpDeltaController
+from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.world import World
 
 

@@ -1,7 +1,6 @@
 import numpy as np
 
-from vla_gym.robots.controller import TcpDeltaController
-
+from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.world import World
 
@@ -24,6 +23,15 @@ def test_dropped_objects_come_to_rest_on_the_table():
     world, half = drop(0.02)
     np.testing.assert_allclose(world.object_pos[:, 0, 2], half, atol=0.002)
     assert np.abs(world.object_linvel[:, 0]).max() < 0.02
+
+
+def test_the_arm_holds_still():
+    world = World(1, n_threads=1)
+    world.step(round(1.0 / world.model.opt.timestep))
+    before = world.qpos[0, : world.n_arm].copy()
+    world.step(round(1.0 / world.model.opt.timestep))
+    assert np.abs(world.qvel[0, : world.n_arm]).max() < 1e-4
+    np.testing.assert_allclose(world.qpos[0, : world.n_arm], before, atol=1e-5)
 
 
 def test_gripper_closes_on_nothing_without_buzz():
@@ -111,13 +119,20 @@ def test_a_grasped_object_neither_slips_nor_buzzes_when_shaken():
         act(np.clip((np.array([*tcp[:2], 0.02]) - world.tcp_pos[0]) / 0.05, -1, 1), 1, 1)
     act((0, 0, 0), -1, 5)
     act((0, 0, 1), -1, 4)
-    held = world.object_pos[:, 0] - world.tcp_pos
+    def in_hand():
+        away = world.object_pos[:, 0] - world.tcp_pos
+        return np.einsum("nji,nj->ni", world.tcp_mat, away)
+
+    held = in_hand()
     for _ in range(3):
         for delta in ((0, 1, 0), (0, -1, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 1), (0, 0, -1)):
             act(delta, -1, 2)
     act((0, 0, 0), -1, 5)
     assert world.finger_touch[:, 0].all()
-    assert np.linalg.norm(world.object_pos[:, 0] - world.tcp_pos - held, axis=1).max() < 0.006
+    assert np.linalg.norm(in_hand() - held, axis=1).max() < 0.005
+    held = in_hand()
+    world.step(round(10.0 / world.model.opt.timestep))
+    assert np.linalg.norm(in_hand() - held, axis=1).max() < 0.001
     speeds = []
     for _ in range(20):
         world.step(2)

@@ -41,8 +41,8 @@ CASES = [
     (Lifted("a"), ("cube", 0.5, 0.2, 0.2), BOWL, True),
     (Upright("a"), ("cylinder", 0.5, 0.2, 0.0), BOWL, True),
     (Upright("a"), ("cylinder", 0.5, 0.2, 0.0, (H, H, 0, 0)), BOWL, False),
-    (Near("a", "b"), ("cube", 0.5, 0.1, 0.0), BOWL, True),
-    (Near("a", "b"), ("cube", 0.5, 0.3, 0.0), BOWL, False),
+    (Near("a", 0.5), ("cube", 0.5, 0.2, 0.0), BOWL, True),
+    (Near("a"), ("cube", 0.5, 0.2, 0.0), BOWL, False),
     (Held("a"), ("cube", 0.5, 0.2, 0.0), BOWL, False),
     (Static("a"), ("cube", 0.5, 0.2, 0.0), BOWL, True),
 ]

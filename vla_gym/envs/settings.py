@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.language.splits import SPLITS
-from vla_gym.robots.controller import REFERENCE_HZ
+from vla_gym.world.controller import REFERENCE_HZ
 from vla_gym.world.scene import CAMERAS, PHYSICS_TIMESTEP
 
 REWARD_TYPES = ("sparse", "dense")

@@ -19,7 +19,7 @@ from vla_gym.envs.settings import REFERENCE_HZ, Settings, action_space
 from vla_gym.envs.task import Task
 from vla_gym.errors import InvalidActionError, InvalidConfigError, UnknownNameError
 from vla_gym.language.splits import rng_for
-from vla_gym.robots.controller import TcpDeltaController
+from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.camera import CameraPool
 from vla_gym.world.scene import CAMERAS
 from vla_gym.world.viewer import Viewer

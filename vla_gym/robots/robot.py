@@ -46,6 +46,8 @@ class Robot:
     """Travel of each finger [m]; the opening is twice that."""
     finger_force: float
     """Largest force of each finger [N]."""
+    servo_lag: float
+    """Velocity gain of the joint servos over their position gain: time constant of a motion [s]."""
     home_guess: tuple[float, ...]
     """Joint angles [rad] from which the home pose is solved."""
     home_tcp: tuple[float, float, float]

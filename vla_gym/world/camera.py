@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import importlib.util
 import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -42,6 +46,7 @@ def make_context(width: int, height: int) -> Any:
     """
     # one software rasteriser thread per context: parallelism is across contexts
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    _load_triton_first()
     faults = []
     for name in backend_order():
         if name == "egl":
@@ -54,6 +59,19 @@ def make_context(width: int, height: int) -> Any:
         except Exception as fault:  # a missing library shows as almost any type
             faults.append(f"{name}: {type(fault).__name__}: {fault}")
     raise RenderingError(f"No offscreen OpenGL context ({'; '.join(faults)}). {_REMEDY}")
+
+
+def _load_triton_first() -> None:
+    """Load torch's compiler before Mesa.
+
+    Mesa loads its LLVM into the global symbol table, and Triton, which brings another LLVM, would
+    bind to that one and crash the interpreter as soon as torch's optimizers import it. Loaded
+    before, it binds to its own. Costs 20 ms once.
+    """
+    spec = importlib.util.find_spec("triton") if sys.platform.startswith("linux") else None
+    for folder in (spec and spec.submodule_search_locations) or ():
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(str(Path(folder) / "_C" / "libtriton.so"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,8 @@ class TcpDeltaController:
         self.config = config or ControllerConfig()
         ratio = REFERENCE_HZ / control_hz
         self.scale = np.repeat([self.config.translation * ratio, self.config.rotation * ratio], 3)
+        # a servo of this lag covers only part of the way to its target in a control step
+        self._lead = 1.0 / -math.expm1(-1.0 / (control_hz * world.robot.servo_lag))
         model, self.n_arm = world.model, world.n_arm
         self._low, self._high = model.jnt_range[: self.n_arm].T
         self._width = model.actuator_ctrlrange[self.n_arm, 1]
@@ -73,9 +76,10 @@ class TcpDeltaController:
         world.ctrl[:, self.n_arm] = np.where(action[:, 6] >= 0.0, self._width, 0.0)
 
     def tcp_delta_to_ctrl(self, delta: NDArray, world: World) -> NDArray:
-        """Joint targets that move the TCP.
+        """Joint targets that move the TCP within one control step.
 
-        One damped least-squares step (Wampler 1986); targets are clipped to the joint limits.
+        One damped least-squares step (Wampler 1986), lengthened by what the servos lag; targets are
+        clipped to the joint limits.
 
         Args:
             delta: Translation and rotation vector, world frame. Shape (n, 6), [m, rad].
@@ -88,4 +92,4 @@ class TcpDeltaController:
         jac = np.concatenate([jacp[..., : self.n_arm], jacr[..., : self.n_arm]], axis=1)
         gram = jac @ jac.transpose(0, 2, 1) + self.config.damping**2 * np.eye(6)
         step = (jac.transpose(0, 2, 1) @ np.linalg.solve(gram, delta[..., None]))[..., 0]
-        return np.clip(world.qpos[:, : self.n_arm] + step, self._low, self._high)
+        return np.clip(world.qpos[:, : self.n_arm] + self._lead * step, self._low, self._high)
