@@ -28,7 +28,9 @@ class UnknownNameError(InvalidConfigError):
         names = [str(v) for v in valid]
         close = difflib.get_close_matches(str(name), names, n=3)
         hint = f" Did you mean {', '.join(map(repr, close))}?" if close else ""
-        message = f"Unknown {what} {name!r}.{hint} Valid: {', '.join(map(repr, names)) or '(none)'}."
+        message = (
+            f"Unknown {what} {name!r}.{hint} Valid: {', '.join(map(repr, names)) or '(none)'}."
+        )
         super().__init__(f"{message} {remedy}".rstrip())
 
 

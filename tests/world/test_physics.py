@@ -119,6 +119,7 @@ def test_a_grasped_object_neither_slips_nor_buzzes_when_shaken():
         act(np.clip((np.array([*tcp[:2], 0.02]) - world.tcp_pos[0]) / 0.05, -1, 1), 1, 1)
     act((0, 0, 0), -1, 5)
     act((0, 0, 1), -1, 4)
+
     def in_hand():
         away = world.object_pos[:, 0] - world.tcp_pos
         return np.einsum("nji,nj->ni", world.tcp_mat, away)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vla_gym.agents.features import PolicyFeatures
@@ -19,8 +20,9 @@ class HeadAgent:
         policy: Anything with Stable-Baselines3's `predict(features, deterministic=)`.
         features: Makes the features, with one memory per world.
         tokens: How actions are decoded; None for continuous actions.
-        deterministic: Whether to act without chance.
+        deterministic: Whether to act as its `decode` says, or to draw every number.
         venv: The environment, whose sentences are read where observations carry none.
+        seed: Seed of what is left to chance; learning's own chance is not touched.
     """
 
     def __init__(
@@ -30,9 +32,11 @@ class HeadAgent:
         tokens: ActionTokens | None = None,
         deterministic: bool = True,
         venv: Any = None,
+        seed: int = 0,
     ) -> None:
         self.policy, self.features, self.tokens = policy, features, tokens
         self.deterministic, self.venv = deterministic, venv
+        self._chance = torch.Generator().manual_seed(seed).get_state()
 
     def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any] | None = None) -> None:
         """Forget the past of the worlds whose episode begins.
@@ -54,5 +58,8 @@ class HeadAgent:
         """
         words = tuple(obs["instruction"]) if "instruction" in obs else self.venv.instructions
         rows = self.features.observe(dict(obs), words)
-        actions, _ = self.policy.predict(rows, deterministic=self.deterministic)
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._chance)
+            actions, _ = self.policy.predict(rows, deterministic=self.deterministic)
+            self._chance = torch.get_rng_state()
         return actions.astype(np.float32) if self.tokens is None else self.tokens.decode(actions)

@@ -105,7 +105,7 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         demo_features=None if demos is None else demos.features, demo_actions=labels,
         policy_kwargs={
             "hidden": head.hidden, "critic_hidden": c.critic_hidden, "critic_lr": c.critic_lr,
-            "greedy": head.greedy, "head_kwargs": options,
+            "decode": head.decode, "head_kwargs": options,
         },
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def _make_sac(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         imitation_half_life=c.imitation_half_life,
         policy_kwargs={
             "hidden": config.head.hidden, "critic_hidden": c.critic_hidden,
-            "n_critics": c.n_critics, "dropout": c.dropout,
+            "n_critics": c.n_critics, "dropout": c.dropout, "decode": config.head.decode,
         },
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
         c = config.sac
         return HeadSACPolicy(
             obs, box, lambda _: c.learning_rate, hidden=head.hidden,
-            critic_hidden=c.critic_hidden, n_critics=c.n_critics,
+            critic_hidden=c.critic_hidden, n_critics=c.n_critics, decode=head.decode,
         )  # fmt: skip
     tokens = make_tokens(config)
     action: spaces.Space = spaces.Box(-1.0, 1.0, (7,), np.float32)
@@ -154,5 +154,5 @@ def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
         options = {"n_mixture": head.n_mixture, "min_scale": head.min_scale}
     return HeadPolicy(
         obs, action, lambda _: config.ppo.learning_rate, hidden=head.hidden,
-        critic_hidden=config.ppo.critic_hidden, greedy=head.greedy, head_kwargs=options,
+        critic_hidden=config.ppo.critic_hidden, decode=head.decode, head_kwargs=options,
     )  # fmt: skip

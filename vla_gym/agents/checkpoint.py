@@ -212,7 +212,7 @@ def load_policy(
     Args:
         path_or_name: A checkpoint, a run folder (its best), or the name of a shipped policy.
         venv: The environment that it shall act in.
-        deterministic: Whether to act without chance.
+        deterministic: Whether to act as the policy's `decode` says, or to draw every number.
         blind: What to hide from it; None as it was trained.
         features: Who finds the named things; None as it was trained.
         encoder: CLIP object or name; None as it was trained.

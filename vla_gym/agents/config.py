@@ -103,8 +103,8 @@ class HeadConfig:
     """Token head: logistics per dimension."""
     min_scale: float = 0.05
     """Token head: smallest logistic scale, so that neighbours keep being tried."""
-    greedy: Literal["mean", "mode"] = "mean"
-    """Token head: how tokens are decoded without chance."""
+    decode: Literal["steady", "mean", "mode", "sample"] = "steady"
+    """How a trained policy acts. steady: motion by its mean, the gripper drawn by chance."""
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +39,25 @@ class Gaussian:
         """Draw actions, not clipped. Shape (n, 7)."""
         return self.normal.sample()
 
-    def greedy(self) -> Tensor:
-        """The mean. Shape (n, 7)."""
+    def greedy(self, how: str = "mean") -> Tensor:
+        """The mean, which is the mode too. Shape (n, 7)."""
         return self.normal.mean
+
+
+Decode = Literal["steady", "mean", "mode", "sample"]
+"""How a trained policy chooses from its distribution. "steady" moves by the mean but draws the
+gripper: where the pictures do not tell whether the fingers are there yet, the best policy closes
+them with some probability, and without chance it would wait for ever."""
+
+
+def choose(dist: TokenMixture | Gaussian, decode: Decode) -> Tensor:
+    """Actions or tokens of a trained policy. Shape (n, 7) or (n, 8); the gripper comes last."""
+    if decode == "sample":
+        return dist.sample()
+    actions = dist.greedy("mode" if decode == "mode" else "mean")
+    if decode == "steady":
+        actions = torch.cat([actions[:, :-1], dist.sample()[:, -1:]], dim=1)
+    return actions
 
 
 def trunk(n_in: int, hidden: tuple[int, ...], dropout: float = 0.0) -> nn.Sequential:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from vla_gym.agents.distributions import TokenMixture
 from vla_gym.agents.head import (
     LOG_STD_MIN,
+    Decode,
     Gaussian,
     GaussianHead,
     TokenHead,
+    choose,
     count_parameters,
     orthogonal,
     trunk,
@@ -36,7 +38,7 @@ class HeadPolicy(ActorCriticPolicy):
         hidden: Widths of the head's layers.
         critic_hidden: Widths of the critic's layers.
         critic_lr: Learning rate of the critic.
-        greedy: How tokens are decoded without chance: "mean" or "mode".
+        decode: How it acts when asked to be deterministic, see `vla_gym.agents.head.Decode`.
         head_kwargs: More options of `GaussianHead` or `TokenHead`.
     """
 
@@ -48,12 +50,12 @@ class HeadPolicy(ActorCriticPolicy):
         hidden: tuple[int, ...] = (64, 64),
         critic_hidden: tuple[int, ...] = (128, 128),
         critic_lr: float = 1e-3,
-        greedy: Literal["mean", "mode"] = "mean",
+        decode: Decode = "steady",
         head_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.hidden, self.critic_hidden, self.critic_lr = hidden, critic_hidden, critic_lr
-        self.greedy, self.head_kwargs = greedy, head_kwargs or {}
+        self.decode, self.head_kwargs = decode, head_kwargs or {}
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
@@ -85,7 +87,7 @@ class HeadPolicy(ActorCriticPolicy):
     def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log probabilities for features (n, f)."""
         dist = self.head(obs)
-        actions = self._choose(dist, deterministic)
+        actions = choose(dist, self.decode if deterministic else "sample")
         return actions, self.critic(obs), dist.log_prob(actions)
 
     def evaluate_actions(  # type: ignore[override]
@@ -95,12 +97,7 @@ class HeadPolicy(ActorCriticPolicy):
         return self.critic(obs), self.head(obs).log_prob(actions), None
 
     def _predict(self, observation: Tensor, deterministic: bool = False) -> Tensor:  # type: ignore[override]
-        return self._choose(self.head(observation), deterministic)
-
-    def _choose(self, dist: TokenMixture | Gaussian, deterministic: bool) -> Tensor:
-        if not deterministic:
-            return dist.sample()
-        return dist.greedy(self.greedy) if isinstance(dist, TokenMixture) else dist.greedy()
+        return choose(self.head(observation), self.decode if deterministic else "sample")
 
 
 class EnsembleCritic(BaseModel):
@@ -176,12 +173,19 @@ class HeadActor(Actor):
     Args:
         dropout: Fraction of hidden units dropped while learning.
         hidden: Widths of the layers.
+        decode: How it acts when asked to be deterministic, see `vla_gym.agents.head.Decode`.
         kwargs: As for Stable-Baselines3's `Actor`.
     """
 
     def __init__(
-        self, *args: Any, dropout: float = 0.0, hidden: tuple[int, ...] = (64, 64), **kwargs: Any
+        self,
+        *args: Any,
+        dropout: float = 0.0,
+        hidden: tuple[int, ...] = (64, 64),
+        decode: Decode = "steady",
+        **kwargs: Any,
     ) -> None:
+        self.decode = decode
         kwargs["net_arch"] = list(hidden)
         super().__init__(*args, **kwargs)
         self.latent_pi = trunk(self.features_dim, hidden, dropout)
@@ -194,6 +198,12 @@ class HeadActor(Actor):
         latent = self.latent_pi(obs)
         return self.mu(latent), self.log_std(latent).clamp(LOG_STD_MIN, 0.5), {}
 
+    def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
+        """Actions in [-1, 1]. Shape (n, 7)."""
+        mean, log_std, _ = self.get_action_dist_params(obs)
+        how = self.decode if deterministic else "sample"
+        return torch.tanh(choose(Gaussian(mean, log_std), how))
+
 
 class HeadSACPolicy(SACPolicy):
     """`HeadActor` and an `EnsembleCritic` with its slow copy.
@@ -203,6 +213,7 @@ class HeadSACPolicy(SACPolicy):
         critic_hidden: Widths of each critic's layers.
         n_critics: Number of critics.
         dropout: Dropout of the head while learning.
+        decode: How it acts when asked to be deterministic.
         kwargs: As for Stable-Baselines3's `SACPolicy`.
     """
 
@@ -213,9 +224,11 @@ class HeadSACPolicy(SACPolicy):
         critic_hidden: tuple[int, ...] = (128, 128),
         n_critics: int = 5,
         dropout: float = 0.0,
+        decode: Decode = "steady",
         **kwargs: Any,
     ) -> None:
         self.hidden, self.critic_hidden, self.dropout = hidden, critic_hidden, dropout
+        self.decode = decode
         super().__init__(*args, n_critics=n_critics, **kwargs)
 
     @property
@@ -226,7 +239,8 @@ class HeadSACPolicy(SACPolicy):
     def make_actor(self, features_extractor: Any = None) -> HeadActor:
         """The head, untrained."""
         kwargs = self._update_features_extractor(self.actor_kwargs, features_extractor)
-        return HeadActor(dropout=self.dropout, hidden=self.hidden, **kwargs).to(self.device)
+        actor = HeadActor(dropout=self.dropout, hidden=self.hidden, decode=self.decode, **kwargs)
+        return actor.to(self.device)
 
     def make_critic(self, features_extractor: Any = None) -> EnsembleCritic:  # type: ignore[override]
         """The critics, untrained."""

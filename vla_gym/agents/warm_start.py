@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vla_gym.agents.demos import Demos
 from vla_gym.agents.head import GaussianHead, TokenHead
 from vla_gym.agents.policies import HeadActor
-from vla_gym.agents.tokens import ActionTokens
+from vla_gym.agents.tokens import N_MOTION, ActionTokens
 from vla_gym.errors import InvalidConfigError
 
 
@@ -47,6 +47,12 @@ class CloneConfig:
     """Share of episodes that decide when to stop."""
     std: float = 0.2
     """Spread of a Gaussian head afterwards: how boldly learning begins to explore."""
+
+
+GRIPPER_STD = 0.85
+"""Spread of the gripper's number afterwards. Its sign decides, and its mean was fitted to the share
+p of demonstrations that open: tanh(m) = 2p - 1, so m = logit(p) / 2, and a normal spread of 0.85
+makes the sign positive with probability p (probit(p) is about logit(p) / 1.7)."""
 
 
 def demo_tokens(labels: np.ndarray, n_bins: int = 256) -> np.ndarray:
@@ -125,9 +131,11 @@ def _loss(head: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def _set_spread(head: nn.Module, std: float) -> None:
     """Cloning fits means; the spread is a choice of how to explore."""
+    spread = torch.full((N_MOTION,), math.log(std))
+    spread[-1] = math.log(GRIPPER_STD)
     with torch.no_grad():
         if isinstance(head, GaussianHead):
-            head.log_std.fill_(math.log(std))
+            head.log_std.copy_(spread)
         elif isinstance(head, HeadActor):
             head.log_std.weight.mul_(0.1)
-            head.log_std.bias.fill_(math.log(std))
+            head.log_std.bias.copy_(spread)

@@ -61,9 +61,7 @@ def render(template: str, phrases: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda m: phrases[m.group(1)], template)
 
 
-def parse(
-    text: str, templates: Sequence[str] = PICK_PLACE_TEMPLATES
-) -> tuple[str, dict[str, str]]:
+def parse(text: str, templates: Sequence[str] = PICK_PLACE_TEMPLATES) -> tuple[str, dict[str, str]]:
     """Find the template and phrases that a sentence was made of.
 
     Args:

@@ -105,7 +105,9 @@ def to_input(images: Any, size: tuple[int, int], mean: Tensor, std: Tensor) -> T
     # (n, H, W, 3) seen as (n, 3, H, W) is channels-last memory already: no copy
     x = x.permute(0, 3, 1, 2).float()
     if tuple(x.shape[-2:]) != size:
-        x = functional.interpolate(x, size=size, mode="bicubic", antialias=True, align_corners=False)
+        x = functional.interpolate(
+            x, size=size, mode="bicubic", antialias=True, align_corners=False
+        )
         x = x.clamp_(0.0, 255.0)
     scale = (1.0 / (255.0 * std)).view(1, 3, 1, 1)
     shift = (mean / std).view(1, 3, 1, 1)

@@ -188,7 +188,9 @@ def _check_names(model: str, pretrained: str | None) -> None:
     import open_clip
 
     if model not in open_clip.list_models():
-        remedy = "Or a folder with open_clip_config.json, 'local-dir:<folder>', 'hf-hub:<owner/name>'."
+        remedy = (
+            "Or a folder with open_clip_config.json, 'local-dir:<folder>', 'hf-hub:<owner/name>'."
+        )
         raise UnknownNameError("CLIP model", model, [EMBEDDED, *open_clip.list_models()], remedy)
     tags = open_clip.list_pretrained_tags_by_model(model)
     if pretrained is None:

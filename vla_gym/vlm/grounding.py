@@ -124,9 +124,7 @@ class Grounder:
             return torch.zeros(0, len(ROLES), self.encoder.embed_dim, device=self.encoder.device)
         return torch.stack([self._cache[t] for t in instructions])
 
-    def ground(
-        self, images: NDArray[np.uint8] | Tensor, instructions: Sequence[str]
-    ) -> Grounding:
+    def ground(self, images: NDArray[np.uint8] | Tensor, instructions: Sequence[str]) -> Grounding:
         """Look for each role's thing in each picture.
 
         Args:

@@ -64,9 +64,7 @@ def make_facts(dim: int) -> nn.Module:
     return head
 
 
-def read_texts(
-    clip: nn.Module, roles: RoleReader, tokenizer: object, texts: list[str]
-) -> Tensor:
+def read_texts(clip: nn.Module, roles: RoleReader, tokenizer: object, texts: list[str]) -> Tensor:
     """Role queries of sentences; short and long ones go through the tower apart.
 
     Args:

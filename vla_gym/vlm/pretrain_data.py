@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from vla_gym.language.instructions import PICK_PLACE_TEMPLATES
 from vla_gym.language.vocabulary import KIND_NOUNS
-from vla_gym.vlm.phrases import _SIZE_WORDS, _THINGS, WORDS, Phrase, Thing, _lab, deny, describe, fit_table
+from vla_gym.vlm.phrases import (
+    _SIZE_WORDS,
+    _THINGS,
+    WORDS,
+    Phrase,
+    Thing,
+    _lab,
+    deny,
+    describe,
+    fit_table,
+)
 from vla_gym.vlm.roles import ROLES
 from vla_gym.vlm.scenes import MIN_PIXELS, Views
 from vla_gym.world.objects import KINDS
@@ -136,9 +146,7 @@ def make_queries(
     """
     texts, slots, captions, meant = [], [], [], []
     said: dict[str, Phrase] = {}
-    for things, relations, pixels in zip(
-        views.things, views.relations, views.pixels, strict=True
-    ):
+    for things, relations, pixels in zip(views.things, views.relations, views.pixels, strict=True):
         rows = _phrases(rng, things, n_phrases, said)
         rows += [_denial(rng, things, said) for _ in range(n_denied)]
         rows += [_instruction(rng, things) for _ in range(n_instructions)]
@@ -171,9 +179,7 @@ def _name(rng: Generator, things: list[Thing], i: int) -> Phrase | None:
     return describe(rng, things[i], things)
 
 
-def _phrases(
-    rng: Generator, things: list[Thing], count: int, said: dict[str, Phrase]
-) -> list[Row]:
+def _phrases(rng: Generator, things: list[Thing], count: int, said: dict[str, Phrase]) -> list[Row]:
     rows: list[Row] = []
     for i in rng.permutation(len(things)):
         phrase = _name(rng, things, int(i))
@@ -216,7 +222,9 @@ def _caption(
     names = {i: f"{things[i].word} {things[i].kind}" for i in range(len(things))}
     parts = [f"a {names[i]}" for i in seen]
     facts = [
-        f"the {names[a]} is in the {names[b]}" if fact == "in" else f"the robot holds the {names[a]}"
+        f"the {names[a]} is in the {names[b]}"
+        if fact == "in"
+        else f"the robot holds the {names[a]}"
         for fact, a, b in relations
     ]
     return " and ".join([*facts, *parts]) if parts or facts else "a table"

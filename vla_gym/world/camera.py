@@ -183,7 +183,9 @@ class CameraPool:
         body = world.model.geom_bodyid
         slot_of_body = {int(b): s for s, b in enumerate(world.slot_body)}
         # static scenery (table, floor) is -1, the arm -2, objects their slot
-        self._slot_of_geom = np.array([slot_of_body.get(int(b), -1 if b == 0 else -2) for b in body])
+        self._slot_of_geom = np.array(
+            [slot_of_body.get(int(b), -1 if b == 0 else -2) for b in body]
+        )
 
     def render(self, camera: str = "fixed", ids: NDArray | None = None) -> NDArray[np.uint8]:
         """Take a picture of each world.

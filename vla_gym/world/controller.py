@@ -64,9 +64,7 @@ class TcpDeltaController:
         """
         delta = action[:, :6] * self.scale
         pos = world.tcp_pos
-        target = np.clip(
-            pos + delta[:, :3], self.config.workspace_low, self.config.workspace_high
-        )
+        target = np.clip(pos + delta[:, :3], self.config.workspace_low, self.config.workspace_high)
         # a TCP that is outside already may stay there, but not go further out
         delta[:, :3] = np.where(
             np.abs(target - pos) > self.scale[:3], np.sign(target - pos) * self.scale[:3],

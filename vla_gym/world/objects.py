@@ -101,7 +101,12 @@ class ObjectSpec:
 
 
 def _ring(
-    n: int, radius: float, half: tuple[float, float, float], z: float, tilt: float, shade: float = 1.0
+    n: int,
+    radius: float,
+    half: tuple[float, float, float],
+    z: float,
+    tilt: float,
+    shade: float = 1.0,
 ) -> list[Geom]:
     """A ring of `n` boxes whose outward faces lean by `tilt` [rad] from the vertical."""
     geoms = []

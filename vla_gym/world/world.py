@@ -44,9 +44,7 @@ class World:
         robot: The arm.
     """
 
-    def __init__(
-        self, n: int, n_slots: int = 6, n_threads: int = 0, robot: Robot = PANDA
-    ) -> None:
+    def __init__(self, n: int, n_slots: int = 6, n_threads: int = 0, robot: Robot = PANDA) -> None:
         self.n, self.n_slots, self.robot = n, n_slots, robot
         self.model = scene.build_model(robot, n_slots)
         self.batch = Batch(self.model, n, n_threads)
