@@ -48,4 +48,4 @@ def main(path: str = "docs/images/contact_sheet.png", n: int = 24) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(*sys.argv[1:2])  # type: ignore

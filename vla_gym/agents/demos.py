@@ -96,7 +96,7 @@ def collect_demos(
         actions = np.clip(actions, -1.0, 1.0)
         after, rewards, dones, infos = env.step(actions)
         for i in range(env.num_envs):
-            rows[i].append((seen[i], after[i], actions[i], labels[i], rewards[i], dones[i]))
+            rows[i].append((seen[i], after[i], actions[i], labels[i], rewards[i], dones[i]))  # type: ignore
             if dones[i]:
                 tried += 1
                 if infos[i].get("is_success") and len(kept) < n_episodes:

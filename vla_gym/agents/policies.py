@@ -55,7 +55,8 @@ class HeadPolicy(ActorCriticPolicy):
         **kwargs: Any,
     ) -> None:
         self.hidden, self.critic_hidden, self.critic_lr = hidden, critic_hidden, critic_lr
-        self.decode, self.head_kwargs = decode, head_kwargs or {}
+        self.decode: Decode = decode
+        self.head_kwargs = head_kwargs or {}
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
     def _build(self, lr_schedule: Any) -> None:
@@ -66,9 +67,9 @@ class HeadPolicy(ActorCriticPolicy):
             *trunk(n, self.critic_hidden), orthogonal(nn.Linear(self.critic_hidden[-1], 1), 1.0)
         )
         make = self.optimizer_class
-        self.optimizer = make(self.head.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+        self.optimizer = make(self.head.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore
         self.critic_optimizer = make(
-            self.critic.parameters(), lr=self.critic_lr, **self.optimizer_kwargs
+            self.critic.parameters(), lr=self.critic_lr, **self.optimizer_kwargs  # type: ignore
         )
 
     @property
@@ -87,7 +88,8 @@ class HeadPolicy(ActorCriticPolicy):
     def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values and log probabilities for features (n, f)."""
         dist = self.head(obs)
-        actions = choose(dist, self.decode if deterministic else "sample")
+        how: Decode = self.decode if deterministic else "sample"
+        actions = choose(dist, how)
         return actions, self.critic(obs), dist.log_prob(actions)
 
     def evaluate_actions(  # type: ignore[override]
@@ -97,7 +99,8 @@ class HeadPolicy(ActorCriticPolicy):
         return self.critic(obs), self.head(obs).log_prob(actions), None
 
     def _predict(self, observation: Tensor, deterministic: bool = False) -> Tensor:  # type: ignore[override]
-        return choose(self.head(observation), self.decode if deterministic else "sample")
+        how: Decode = self.decode if deterministic else "sample"
+        return choose(self.head(observation), how)
 
 
 class EnsembleCritic(BaseModel):
@@ -122,7 +125,7 @@ class EnsembleCritic(BaseModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(observation_space, action_space, **kwargs)
-        sizes = [int(np.prod(s.shape)) for s in (observation_space, action_space)]
+        sizes = [int(np.prod(s.shape)) for s in (observation_space, action_space)]  # type: ignore
         widths = [sum(sizes), *hidden, 1]
         pairs = list(zip(widths[:-1], widths[1:], strict=True))
         self.weights = nn.ParameterList(
@@ -185,23 +188,23 @@ class HeadActor(Actor):
         decode: Decode = "steady",
         **kwargs: Any,
     ) -> None:
-        self.decode = decode
+        self.decode: Decode = decode
         kwargs["net_arch"] = list(hidden)
         super().__init__(*args, **kwargs)
         self.latent_pi = trunk(self.features_dim, hidden, dropout)
-        orthogonal(self.mu, 0.01)
-        orthogonal(self.log_std, 0.01)
+        orthogonal(self.mu, 0.01)  # type: ignore
+        orthogonal(self.log_std, 0.01)  # type: ignore
         nn.init.constant_(self.log_std.bias, -1.0)
 
     def get_action_dist_params(self, obs: Tensor) -> tuple[Tensor, Tensor, dict]:  # type: ignore[override]
         """Mean and logarithm of the spread before the squashing. Shapes (n, 7)."""
         latent = self.latent_pi(obs)
-        return self.mu(latent), self.log_std(latent).clamp(LOG_STD_MIN, 0.5), {}
+        return self.mu(latent), self.log_std(latent).clamp(LOG_STD_MIN, 0.5), {}  # type: ignore
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
         """Actions in [-1, 1]. Shape (n, 7)."""
         mean, log_std, _ = self.get_action_dist_params(obs)
-        how = self.decode if deterministic else "sample"
+        how: Decode = self.decode if deterministic else "sample"
         return torch.tanh(choose(Gaussian(mean, log_std), how))
 
 
@@ -228,7 +231,7 @@ class HeadSACPolicy(SACPolicy):
         **kwargs: Any,
     ) -> None:
         self.hidden, self.critic_hidden, self.dropout = hidden, critic_hidden, dropout
-        self.decode = decode
+        self.decode: Decode = decode
         super().__init__(*args, n_critics=n_critics, **kwargs)
 
     @property

@@ -123,10 +123,10 @@ class SparseSAC(SAC):
             next_actions, _ = self.actor.action_log_prob(batch["next_obs"])
             self.actor.set_training_mode(True)
             pick = torch.randperm(self.critic.n_critics)[:2]
-            next_values = self.critic_target.values(batch["next_obs"], next_actions, pick)
+            next_values = self.critic_target.values(batch["next_obs"], next_actions, pick)  # type: ignore
             # success pays 1 once, so no value lies outside [0, 1]
             target = batch["rewards"] + batch["keep"] * next_values.amin(0).clamp(0.0, 1.0)
-        values = self.critic.values(batch["obs"], batch["actions"])
+        values = self.critic.values(batch["obs"], batch["actions"])  # type: ignore
         loss = ((values - target) ** 2).mean(1).sum()
         self.critic.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -136,7 +136,7 @@ class SparseSAC(SAC):
 
     def _actor_step(self, obs: Tensor, log: dict[str, list[float]]) -> None:
         actions, log_prob = self.actor.action_log_prob(obs)
-        value = self.critic.values(obs, actions).mean()
+        value = self.critic.values(obs, actions).mean()  # type: ignore
         ent_coef = self._entropy_weight(log_prob, log)
         loss = ent_coef * log_prob.mean() - value
         weight = self.imitation * 0.5 ** (self._n_updates / self.imitation_half_life)
@@ -155,7 +155,7 @@ class SparseSAC(SAC):
         if self.ent_coef_optimizer is None or self.log_ent_coef is None:
             return self.ent_coef_tensor
         weight = self.log_ent_coef.detach().exp()
-        gap = (log_prob + self.target_entropy).detach()
+        gap = (log_prob + self.target_entropy).detach()  # type: ignore
         loss = -(self.log_ent_coef * gap).mean()
         self.ent_coef_optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -32,7 +32,7 @@ class Source(Protocol):
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
-    ) -> tuple[NDArray, NDArray]:
+    ) -> tuple[NDArray, NDArray]:  # type: ignore
         """Positions and how sure they are.
 
         Args:

@@ -46,7 +46,7 @@ class AgentVecEnv(VecEnvWrapper):
         obs = self.last_obs = self.venv.reset()
         self._words = self.raw.instructions
         self.features.reset(np.ones(self.num_envs, bool))
-        self.last_features = self.features.observe(obs, self._words)
+        self.last_features = self.features.observe(obs, self._words)  # type: ignore
         return self.last_features
 
     def resume(self, features: NDArray[np.float32]) -> None:

@@ -124,7 +124,7 @@ def _write_mp4(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
     writer = imageio_ffmpeg.write_frames(
         str(path),
         (even.shape[2], even.shape[1]),
-        fps=fps,
+        fps=fps,  # type: ignore
         codec="libx264",
         quality=8,
         macro_block_size=1,

@@ -108,7 +108,7 @@ class WandbSink:
             name=name,
             dir=str(folder),
             config=dict(config),
-            mode=self.mode,
+            mode=self.mode,  # type: ignore
             settings=wandb.Settings(**known),
         )
         run.define_metric(STEP, hidden=True)

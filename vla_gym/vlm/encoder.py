@@ -1,4 +1,4 @@
-"""`ClipEncoder`: pictures and sentences into one space, by the embedded CLIP or any of open_clip."""
+"""`ClipEncoder`: pictures and sentences into one space, by the embedded or any open_clip model."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _load_folder(folder: Path) -> tuple[Any, Any]:
     extra = {"bpe_path": str(bpe)} if bpe.is_file() else {}
     try:
         clip = open_clip.create_model(f"{_LOCAL}{folder}", require_pretrained=True)
-        tokenizer = open_clip.get_tokenizer(f"{_LOCAL}{folder}", **extra)
+        tokenizer = open_clip.get_tokenizer(f"{_LOCAL}{folder}", **extra)  # type: ignore
     except ImportError as fault:
         raise _missing(folder, fault) from fault
     except Exception as fault:

@@ -117,7 +117,7 @@ def compute(
     goal, counts, point, seen = (torch.from_numpy(x) for x in role_targets(views, queries.slots))
     ids = tokenizer(queries.captions)  # type: ignore[operator]
     caption = text_pooled(clip, text_hidden(clip, ids), ids)
-    contrast = SigLipLoss()(pooled, caption, clip.logit_scale.exp(), clip.logit_bias)
+    contrast = SigLipLoss()(pooled, caption, clip.logit_scale.exp(), clip.logit_bias)  # type: ignore
     terms = (
         contrast, _presence(heat[counts], goal[counts]), _place(heat[seen], goal[seen]),
         _point_loss(heat[seen], point[seen], gh, gw),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,7 +15,7 @@ ROLES = ("object", "target")
 ROLES_FILE = "roles.safetensors"
 
 
-def text_hidden(clip: nn.Module, ids: Tensor) -> Tensor:
+def text_hidden(clip: Any, ids: Tensor) -> Tensor:
     """Run an open_clip `CLIP` text tower up to its last norm, without the padding.
 
     Args:
@@ -31,7 +32,7 @@ def text_hidden(clip: nn.Module, ids: Tensor) -> Tensor:
     return clip.ln_final(x)
 
 
-def text_pooled(clip: nn.Module, hidden: Tensor, ids: Tensor) -> Tensor:
+def text_pooled(clip: Any, hidden: Tensor, ids: Tensor) -> Tensor:
     """Pool hidden states at the end token and project them, as `CLIP.encode_text` does.
 
     Args:

@@ -120,8 +120,10 @@ class SceneSampler:
                 point[i] = _centroids(hot[i])
             else:
                 point[i] = cameras[i].project(aim[i])
-        return Views(images, cover, pixels, point, pos[..., :2], wrist,
-                     self.pool.calibration("fixed"), cameras, [s.things for s in scenes], [s.relations for s in scenes])  # fmt: skip
+        return Views(
+            images, cover, pixels, point, pos[..., :2], wrist, self.pool.calibration("fixed"),
+            cameras, [s.things for s in scenes], [s.relations for s in scenes],
+        )  # fmt: skip
 
     def _scene(self, rng: Generator) -> _Scene:
         things = draw_things(rng)

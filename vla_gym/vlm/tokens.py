@@ -70,5 +70,5 @@ def write_merges(merges: list[tuple[str, str]], folder: Path) -> Path:
 
 
 def vocabulary_size(merges: list[tuple[str, str]]) -> int:
-    """Tokens of a SimpleTokenizer with these merges: bytes, bytes at word ends, merges, two ends."""
+    """Tokens of a SimpleTokenizer: bytes, bytes at word ends, merges, two ends."""
     return 256 * 2 + len(merges) + 2

@@ -29,7 +29,7 @@ class ResidualBlock(nn.Module):
         half = channels // 2
         self.inner = nn.Sequential(*_conv_relu(channels, half), *_conv(half, channels))
         # start as the identity: deep stacks then train from the first step
-        nn.init.zeros_(self.inner[-1].weight)
+        nn.init.zeros_(self.inner[-1].weight)  # type: ignore
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""

@@ -54,7 +54,7 @@ class Scatter:
                 return self._poses(rng, specs, spots, n_slots)
         raise PlacementError(
             f"{len(specs)} objects with radii {np.round(radii, 3).tolist()} m did not fit a region"
-            f" of half size {self.half} m with gaps of {self.min_gap} m in {self.attempts} attempts."
+            f" of half size {self.half} m with gaps of {self.min_gap} m in {self.attempts} tries."
             " Use fewer or smaller objects, a larger region, or a smaller min_gap."
         )
 

@@ -15,8 +15,8 @@ PHYSICS_TIMESTEP = 1 / 300
 """Seconds per physics step; divides control rates of 10, 15, 20, 25, 30, 50, 60 and 100 Hz."""
 PAD_SOLREF = (2 * PHYSICS_TIMESTEP, 1.0)
 """Contact of the finger pads, as stiff as the time step allows. MuJoCo leaves centripetal
-acceleration out of its friction constraints, so a held thing slips outwards on a curve, the less the
-stiffer the contact: 0.1 mm per step of 5 cm here."""
+acceleration out of its friction constraints, so a held thing slips outwards on a curve, the less
+the stiffer the contact: 0.1 mm per step of 5 cm here."""
 HIDDEN_GROUP = 5
 """Geom group of unused primitives; no camera draws it."""
 PARKING = (0.0, -3.0, 1.0)
