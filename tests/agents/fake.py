@@ -134,7 +134,7 @@ class FakePickPlace(VectorEnv):
         for name in self.roles:
             self.roles[name] = state[f"role/{name}"].copy()
         self.world.object_pos[...] = state["object_pos"]
-        for rng, row in zip(self.rngs, state["rng"], strict=True):
+        for rng, row in zip(self.rngs, state["rng"].view(np.uint64), strict=True):
             a, b, c, d = (int(v) for v in row)
             full = rng.bit_generator.state
             full["state"] = {"state": a | b << 64, "inc": c | d << 64}

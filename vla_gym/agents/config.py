@@ -13,6 +13,7 @@ from vla_gym.agents.warm_start import CloneConfig
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 
 PRESETS = ("quick", "default", "full")
+AGENTS = ("ppo", "sac")
 
 
 @dataclass
@@ -202,10 +203,12 @@ def preset(name: str, agent: str = "ppo") -> TrainConfig:
         agent: "ppo" or "sac".
 
     Raises:
-        UnknownNameError: If there is no such preset.
+        UnknownNameError: If there is no such preset or agent.
     """
     if name not in PRESETS:
         raise UnknownNameError("preset", name, PRESETS)
+    if agent not in AGENTS:
+        raise UnknownNameError("agent", agent, AGENTS)
     config = TrainConfig(preset=name, agent=agent)  # type: ignore[arg-type]
     if name == "quick":
         config.minutes, config.demos = 4.0, 60

@@ -56,7 +56,8 @@ class Demos:
         """
         names = [f.name for f in fields(cls)]
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # opened here, for np.load leaves a damaged file open
+            with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
                 return cls(**{name: file[name] for name in names})
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
             raise CheckpointError(

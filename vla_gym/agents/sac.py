@@ -132,7 +132,7 @@ class SparseSAC(SAC):
         loss.backward()
         self.critic.optimizer.step()
         log["critic_loss"].append(loss.item() / len(values))
-        log["value"].append(float(values.mean()))
+        log["value"].append(values.detach().mean().item())
 
     def _actor_step(self, obs: Tensor, log: dict[str, list[float]]) -> None:
         actions, log_prob = self.actor.action_log_prob(obs)
@@ -161,5 +161,5 @@ class SparseSAC(SAC):
         loss.backward()
         self.ent_coef_optimizer.step()
         log["ent_coef"].append(weight.item())
-        log["surprise"].append(float(log_prob.mean()))
+        log["surprise"].append(log_prob.detach().mean().item())
         return weight

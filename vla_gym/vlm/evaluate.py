@@ -56,11 +56,17 @@ class LocateScores:
             "p95_mm": float(np.percentile(error, 95)),
             "own_camera_median_mm": float(np.median(self.own_camera_mm[seen])),
             "within_40mm": float(np.mean(error < RIGHT_WITHIN_MM)),
-            "right_object": float(np.nanmean(self.right_object)),
-            "role_swap": float(np.nanmean(self.swapped)),
+            "right_object": _mean(self.right_object),
+            "role_swap": _mean(self.swapped),
             "confident_if_seen": float(sure[seen].mean()),
             "confident_if_absent": float(sure[gone].mean()),
         }
+
+
+def _mean(values: NDArray) -> float:
+    """The mean of what applies; nan if nothing does (bare phrases have no roles to swap)."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def score(heat: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> LocateScores:

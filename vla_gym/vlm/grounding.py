@@ -18,7 +18,7 @@ __all__ = ["ROLES", "Grounder", "Grounding", "soft_argmax", "split_roles"]
 
 _BREAKS = re.compile(
     r"\b(?:on top of|in front of|next to|left of|right of|so that|into|inside|onto|upon|towards?|"
-    r"beside|near|behind|above|under|below|over|from|with|then|and|in|on|to|at)\b|[,.;:]"
+    r"beside|near|behind|above|under|below|over|from|with|then|and|down|up|in|on|to|at)\b|[,.;:]"
 )
 _LEAD = re.compile(
     r"^(?:please|now|could you|can you|robot|put|place|pick|pick up|lift|raise|move|drop|set|lay|"

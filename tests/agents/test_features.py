@@ -1,0 +1,103 @@
+"""What the head sees."""
+
+import numpy as np
+import pytest
+
+from tests.agents.fake import FakeGrounder, FakePickPlace
+from tests.agents.sb3_double import FakeSB3VecEnv
+from vla_gym.agents.features import LAYOUT, N_FEATURES, PolicyFeatures
+from vla_gym.agents.sources import ClipSource, PrivilegedSource, make_source
+from vla_gym.agents.tokens import ActionTokens
+from vla_gym.agents.vec_env import AgentVecEnv
+from vla_gym.errors import UnknownNameError
+
+
+def clip_features(venv, blind="none"):
+    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), blind)
+    return PolicyFeatures(venv.num_envs, source)
+
+
+def part(rows, name):
+    start = sum(n for k, n in list(LAYOUT.items())[: list(LAYOUT).index(name)])
+    return rows[:, start : start + LAYOUT[name]]
+
+
+def test_the_named_things_are_where_they_are():
+    venv = FakePickPlace(6)
+    obs, _ = venv.reset(seed=0)
+    rows = clip_features(venv).observe(obs, venv.instructions)
+    assert rows.shape == (6, N_FEATURES) and rows.dtype == np.float32
+    true = venv.world.object_pos[np.arange(6), venv.roles["object"], :2]
+    np.testing.assert_allclose(part(rows, "object_xy") / 5 + venv.tcp[:, :2], true, atol=0.003)
+
+
+def test_other_words_on_the_same_picture_point_elsewhere():
+    venv = FakePickPlace(1)
+    obs, _ = venv.reset(seed=0)
+    a = clip_features(venv).observe(obs, ("put s0 into s2",))
+    b = clip_features(venv).observe(obs, ("put s1 into s2",))
+    assert np.abs(part(a, "object_xy") - part(b, "object_xy")).max() > 0.1
+    assert np.allclose(part(a, "target_xy"), part(b, "target_xy"))
+
+
+@pytest.mark.parametrize("blind", ["instruction", "image"])
+def test_who_is_blind_sees_the_same_for_all_words(blind):
+    venv = FakePickPlace(1)
+    obs, _ = venv.reset(seed=0)
+    a = clip_features(venv, blind).observe(obs, ("put s0 into s2",))
+    b = clip_features(venv, blind).observe(obs, ("put s1 into s3",))
+    assert np.array_equal(a, b)
+
+
+def test_memory_keeps_what_the_gripper_hides_and_forgets_at_the_end():
+    class Unsure:
+        past, value = True, 1.0
+
+        def reset(self, ids): ...
+
+        def locate(self, obs, words, ids):
+            shape = (len(ids), 2)
+            return np.full((*shape, 2), 0.5 if self.value else 9.0), np.full(shape, self.value)
+
+    venv, source = FakePickPlace(2), Unsure()
+    obs, _ = venv.reset(seed=0)
+    features = PolicyFeatures(2, source)
+    features.observe(obs, venv.instructions)
+    source.value = 0.0  # hidden
+    features.observe(obs, venv.instructions)
+    assert np.allclose(features.xy, 0.5)
+    features.reset(np.array([True, False]))
+    features.observe(obs, venv.instructions)
+    assert np.allclose(features.xy[0], 9.0) and np.allclose(features.xy[1], 0.5)
+
+
+def test_one_encoding_a_step_last_pictures_included():
+    venv = FakePickPlace(4, horizon=3)
+    grounder = FakeGrounder()
+    source = ClipSource(grounder, venv.cameras.calibration("fixed"))
+    env = AgentVecEnv(FakeSB3VecEnv(venv), PolicyFeatures(4, source), ActionTokens())
+    env.reset()
+    for _ in range(3):
+        _, _, dones, infos = env.step(np.full((4, 8), 128) * [0, *[1] * 7])
+    assert dones.all() and grounder.calls == [4, 4, 4, 8]
+    assert all(i["terminal_observation"].shape == (N_FEATURES,) for i in infos)
+
+
+def test_privileged_errors_last_an_episode():
+    venv = FakePickPlace(3)
+    venv.reset(seed=0)
+    source = PrivilegedSource(venv, seed=0)
+    source.reset(np.arange(3))
+    ids = np.arange(3)
+    a, b = (source.locate({}, (), ids)[0] for _ in range(2))
+    source.reset(np.array([1]))
+    c = source.locate({}, (), ids)[0]
+    assert np.array_equal(a, b) and np.array_equal(a[0], c[0]) and not np.array_equal(a[1], c[1])
+
+
+def test_names_that_are_not_known():
+    venv = FakePickPlace(1)
+    with pytest.raises(UnknownNameError, match="privileged"):
+        make_source(venv, "clop")
+    with pytest.raises(UnknownNameError, match="instruction"):
+        make_source(venv, "clip", blind="ears")

@@ -1,0 +1,167 @@
+"""Demonstrations, cloning and both learners, on a fast double of the environment."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.agents.fake import FakeExpert, FakeGrounder, FakePickPlace
+from tests.agents.sb3_double import FakeSB3VecEnv
+from vla_gym.agents import builders
+from vla_gym.agents.agent import HeadAgent
+from vla_gym.agents.config import preset
+from vla_gym.agents.demos import Demos, collect_demos
+from vla_gym.agents.features import PolicyFeatures
+from vla_gym.agents.head import count_parameters
+from vla_gym.agents.sources import ClipSource
+from vla_gym.agents.tokens import ActionTokens
+from vla_gym.agents.vec_env import AgentVecEnv
+from vla_gym.agents.warm_start import CloneConfig, clone
+from vla_gym.errors import CheckpointError, InvalidConfigError
+
+
+def features_of(venv):
+    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"))
+    return PolicyFeatures(venv.num_envs, source)
+
+
+def wrapped(venv, tokens):
+    return AgentVecEnv(FakeSB3VecEnv(venv), features_of(venv), tokens)
+
+
+def some_demos(n=24, num_envs=8):
+    venv = FakePickPlace(num_envs)
+    env = wrapped(venv, None)
+    env.seed(0)
+    return collect_demos(env, FakeExpert(venv), n, noise=0.15, seed=0)
+
+
+@pytest.fixture(scope="module")
+def demos():
+    return some_demos()
+
+
+def config_for(agent, action=None):
+    config = preset("quick", agent)
+    config.action, config.num_envs, config.threads = action, 8, 1
+    config.ppo.n_steps, config.ppo.batch_size, config.ppo.critic_warmup = 32, 64, 1
+    config.sac.learning_starts, config.sac.critic_warmup = 100, 4
+    return config.check()
+
+
+def model_for(config, demos, env=None):
+    torch.manual_seed(0)
+    env = env or wrapped(FakePickPlace(8), builders.make_tokens(config))
+    return builders.make_model(config, env, demos), env
+
+
+def success(policy, tokens, episodes=60):
+    venv = FakePickPlace(20)
+    agent = HeadAgent(policy, features_of(venv), tokens, venv=venv)
+    obs, _ = venv.reset(seed=500)
+    agent.reset(np.ones(20, bool))
+    wins = done = 0
+    while done < episodes:
+        obs, _, term, trunc, infos = venv.step(agent.act(obs))
+        ended = term | trunc
+        wins, done = wins + infos["is_success"][ended].sum(), done + ended.sum()
+        agent.reset(ended)
+    return wins / done
+
+
+def test_demonstrations_are_whole_successful_episodes(demos, tmp_path):
+    assert demos.n_episodes == 24 and demos.rewards.sum() == 24
+    assert np.array_equal(demos.rewards, demos.dones)
+    assert np.abs(demos.labels).max() <= 1 and np.abs(demos.actions).max() <= 1
+    assert np.array_equal(demos.labels[:, 6], demos.actions[:, 6])  # no noise on the gripper
+    inner = demos.dones[:-1] == 0
+    assert np.array_equal(demos.next_features[:-1][inner], demos.features[1:][inner])
+    demos.save(tmp_path / "d.npz")
+    back = Demos.load(tmp_path / "d.npz")
+    assert np.array_equal(back.labels, demos.labels)
+
+
+def test_the_same_seed_gives_the_same_demonstrations(demos):
+    again = some_demos()
+    assert np.array_equal(again.actions, demos.actions)
+
+
+def test_a_damaged_file_of_demonstrations(demos, tmp_path):
+    path = tmp_path / "d.npz"
+    demos.save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CheckpointError, match="delete it"):
+        Demos.load(path)
+
+
+def test_an_expert_that_never_succeeds_is_told():
+    venv = FakePickPlace(8, horizon=5)
+    with pytest.raises(InvalidConfigError, match="--demos 0"):
+        collect_demos(wrapped(venv, None), FakeExpert(venv), 3)
+
+
+@pytest.mark.parametrize("agent, action", [("ppo", None), ("ppo", "continuous"), ("sac", None)])
+def test_cloning_learns_the_task(agent, action, demos):
+    config = config_for(agent, action)
+    model, _ = model_for(config, demos)
+    tokens = builders.make_tokens(config)
+    before = success(model.policy, tokens)
+    report = clone(builders.head_of(model), demos, CloneConfig(steps=1500), seed=0)
+    assert np.isfinite([report.train_loss, report.held_out_loss]).all()
+    assert before < 0.2 and success(model.policy, tokens) > 0.4
+
+
+def test_one_demonstration_is_too_few(demos):
+    one = slice(0, int(np.flatnonzero(demos.dones)[0]) + 1)
+    few = Demos(*(getattr(demos, f)[one] for f in Demos.__dataclass_fields__))
+    model, _ = model_for(config_for("ppo"), demos)
+    with pytest.raises(InvalidConfigError, match="at least 2"):
+        clone(builders.head_of(model), few, CloneConfig())
+
+
+@pytest.mark.parametrize("agent, action", [("ppo", None), ("ppo", "continuous"), ("sac", None)])
+@pytest.mark.parametrize("with_demos", [True, False])
+def test_learning_changes_the_head_and_stays_finite(agent, action, with_demos, demos):
+    config = config_for(agent, action)
+    config.ppo.imitation = 0.1
+    model, env = model_for(config, demos if with_demos else None)
+    head = builders.head_of(model)
+    assert 5_000 <= count_parameters(head) <= 10_000
+    before = [p.clone() for p in head.parameters()]
+    model.learn(1024)
+    assert any(not torch.equal(a, b) for a, b in zip(before, head.parameters(), strict=True))
+    assert all(torch.isfinite(p).all() for p in model.policy.parameters())
+    env.close()
+
+
+def test_the_critic_learns_alone_at_first(demos):
+    config = config_for("ppo")
+    config.ppo.critic_warmup = 2
+    model, env = model_for(config, demos)
+    before = [p.clone() for p in model.policy.head.parameters()]
+    model.learn(2 * 8 * 32)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.policy.head.parameters(), strict=True))
+    model.learn(8 * 32, reset_num_timesteps=False)
+    assert any(
+        not torch.equal(a, b) for a, b in zip(before, model.policy.head.parameters(), strict=True)
+    )
+
+
+@pytest.mark.slow
+def test_ppo_with_tokens_improves_a_clone(demos):
+    config = config_for("ppo")
+    model, env = model_for(config, demos)
+    clone(model.policy.head, demos, CloneConfig(steps=150), seed=0)
+    before = success(model.policy, ActionTokens(), 200)
+    model.learn(30_000)
+    after = success(model.policy, ActionTokens(), 200)
+    assert 1 - after < 0.6 * (1 - before), f"{before} -> {after}"
+
+
+def test_acting_does_not_touch_learnings_chance(demos):
+    model, _ = model_for(config_for("ppo"), demos)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    a = success(model.policy, ActionTokens(), 5)
+    assert torch.equal(torch.rand(1), expected)
+    assert a == success(model.policy, ActionTokens(), 5)

@@ -1,0 +1,101 @@
+"""From words to places."""
+
+import numpy as np
+import pytest
+import torch
+
+import vla_gym  # noqa: F401 - registers the environments
+from vla_gym.language.instructions import PICK_PLACE_TEMPLATES
+from vla_gym.vlm.encoder import ClipEncoder
+from vla_gym.vlm.evaluate import evaluate_grounding
+from vla_gym.vlm.grounding import Grounder, soft_argmax, split_roles
+from vla_gym.vlm.roles import RoleReader
+
+
+@pytest.fixture(scope="module")
+def grounder():
+    return Grounder(ClipEncoder(device="cpu"))
+
+
+@pytest.mark.parametrize("template", PICK_PLACE_TEMPLATES)
+def test_instructions_are_cut_into_their_phrases(template):
+    text = template.format(object="the red cube", target="the small blue bowl")
+    assert split_roles(text) == ("the red cube", "the small blue bowl")
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [("the red cube", ("the red cube", "")), ("", ("", "")), ("in", ("in", ""))],
+)
+def test_what_is_no_instruction_is_one_phrase(text, roles):
+    assert split_roles(text) == roles
+
+
+def test_soft_argmax_finds_the_middle_of_the_peak():
+    grid = torch.arange(16.0)
+    row, col = 5.3, 11.6
+    heat = -((grid[:, None] - row) ** 2 + (grid[None] - col) ** 2)
+    u, v = soft_argmax(heat[None])[0]
+    assert u == pytest.approx((col + 0.5) / 8 - 1, abs=0.01)
+    assert v == pytest.approx((row + 0.5) / 8 - 1, abs=0.01)
+
+
+def test_soft_argmax_is_not_drawn_to_a_second_peak():
+    heat = torch.zeros(1, 16, 16)
+    heat[0, 2, 2], heat[0, 13, 13] = 10.0, 9.5
+    u, v = soft_argmax(heat)[0]
+    assert u < -0.6 and v < -0.6
+
+
+def test_a_role_reader_survives_saving(tmp_path):
+    torch.manual_seed(0)
+    reader = RoleReader(32, 16)
+    reader.save(tmp_path)
+    back = RoleReader.load(tmp_path)
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(reader.state_dict().values(), back.state_dict().values(), strict=True)
+    )
+
+
+def test_roles_are_kept_apart(grounder):
+    a, b = grounder.queries(
+        ["put the red cube in the blue bowl", "put the blue bowl in the red cube"]
+    )
+    assert (a[0] @ b[1]) > (a[0] @ b[0]) and (a[1] @ b[0]) > (a[1] @ b[1])
+
+
+def test_a_query_does_not_depend_on_its_company(grounder):
+    alone = Grounder(grounder.encoder).queries(["put the red cube in the blue bowl"])
+    long = "please take the small dark green cylinder and place it on the big yellow tray"
+    both = Grounder(grounder.encoder).queries([long, "put the red cube in the blue bowl"])
+    torch.testing.assert_close(alone[0], both[1], atol=1e-5, rtol=0)
+
+
+def test_the_same_scene_with_other_words(grounder):
+    """On one picture, each sentence finds the thing it names."""
+    import gymnasium as gym
+
+    env = gym.make_vec("VLAPickPlace-v0", num_envs=24, vectorization_mode="vector_entry_point")
+    obs, _ = env.reset(seed=0)
+    core = env.unwrapped
+    found = grounder.ground(obs["image"], obs["instruction"])
+    uv = found.point.numpy().astype(float)
+    xy = core.cameras.calibration("fixed").deproject(uv, 0.025)[..., :2]
+    rows = np.arange(24)
+    wins = []
+    for r, role in enumerate(("object", "target")):
+        true = core.world.object_pos[:, :, :2]
+        away = np.linalg.norm(true - xy[:, r, None], axis=-1)
+        away[~core.world.present] = np.inf
+        wins.append(away.argmin(1) == core.roles[role][rows])
+    assert np.mean(wins) > 0.8
+    env.close()
+
+
+@pytest.mark.slow
+def test_the_embedded_clip_is_as_good_as_its_card_says(grounder):
+    result = evaluate_grounding(grounder.encoder, 64)
+    assert result["phrases"]["right_object"] > 0.85
+    assert result["instructions"]["role_swap"] < 0.12
+    assert result["phrases"]["median_mm"] < 20
