@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vla_gym"
 ORDER = (
-    "errors", "robots", "world", "safety", "language", "experts", "envs", "vlm", "agents",
+    "errors", "files", "robots", "world", "safety", "language", "experts", "envs", "vlm", "agents",
     "evaluation", "tracking", "data", "planner", "cli",
 )  # fmt: skip
 # Evaluation names checkpoints, training logs its runs: these are imported inside functions only.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.agents.atomic import replace_file
+from vla_gym.files import replace_file
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.errors import CheckpointError, InvalidConfigError
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from vla_gym.agents import checkpoint
-from vla_gym.agents.atomic import replace_file
+from vla_gym.files import replace_text
 from vla_gym.agents.config import TrainConfig
 from vla_gym.errors import InvalidConfigError
 
@@ -59,11 +59,6 @@ def prune(folder: Path, keep: int) -> None:
         shutil.rmtree(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, complete or not at all."""
-    replace_file(path, lambda file: file.write(text.encode()))
-
-
 def _forget_after(folder: Path, step: int) -> None:
     """Drop curve points later than the checkpoint; they will be made again."""
     file = folder / "metrics.jsonl"
@@ -76,4 +71,4 @@ def _forget_after(folder: Path, step: int) -> None:
                 kept.append(line)
         except (ValueError, KeyError):  # the line that was being written when it was killed
             continue
-    write_text(file, "".join(f"{line}\n" for line in kept))
+    replace_text(file, "".join(f"{line}\n" for line in kept))

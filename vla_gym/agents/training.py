@@ -16,6 +16,7 @@ from vla_gym.agents.config import TrainConfig, to_dict
 from vla_gym.agents.demos import Demos, collect_demos
 from vla_gym.agents.head import count_parameters
 from vla_gym.agents.warm_start import clone
+from vla_gym.files import replace_text
 
 EVAL_ENVS = 16
 """Worlds side by side in evaluations."""
@@ -139,7 +140,7 @@ class Run:
         summary = {"config": to_dict(self.config), "steps": self.model.num_timesteps,
                    "minutes": round(self.elapsed_s / 60, 2), "rows": rows}  # fmt: skip
         text = json.dumps(summary, indent=1) + "\n"
-        run_folder.write_text(self.folder / "results.json", text)
+        replace_text(self.folder / "results.json", text)
 
     def close(self) -> None:
         """Write the report and let go of everything."""

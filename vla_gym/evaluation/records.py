@@ -10,6 +10,7 @@ from typing import Any
 
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.statistics import Interval, format_rate, wilson
+from vla_gym.files import replace_text
 
 SCHEMA = "vla_gym/evaluation/1"
 """Name and version of the JSON layout."""
@@ -113,8 +114,7 @@ class EvalResult:
     def save(self, path: str | Path) -> Path:
         """Write `to_dict` as JSON and return where."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        replace_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
         return path
 
     @classmethod

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_gym.evaluation.statistics import wilson
+from vla_gym.files import replace_text
 from vla_gym.tracking import markup
 from vla_gym.tracking.chart import NARROW, Series, line_chart
 
@@ -93,7 +94,7 @@ def write_report(run_dir: str | Path) -> Path:
         _notes(),
     ]
     path = run.folder / "report.html"
-    path.write_text(markup.page(f"Run {run.folder.name}", "\n".join(sections)), encoding="utf-8")
+    replace_text(path, markup.page(f"Run {run.folder.name}", "\n".join(sections)))
     return path
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation.statistics import success_metrics
+from vla_gym.files import replace_text
 from vla_gym.tracking.report import write_report
 from vla_gym.tracking.video import captioned, enlarged, write_video
 from vla_gym.tracking.wandb_sink import MODES, WandbMode, WandbSink
@@ -199,7 +200,7 @@ class RunLogger:
 
     @staticmethod
     def _write_json(path: Path, data: Any) -> None:
-        path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        replace_text(path, json.dumps(data, indent=1) + "\n")
 
 
 def to_plain(value: Any) -> Any:

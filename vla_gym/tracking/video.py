@@ -15,7 +15,7 @@ from vla_gym.errors import InvalidConfigError
 _log = logging.getLogger(__name__)
 
 _INK, _PAPER = (28, 32, 38), (248, 248, 246)
-GIF_MAX_SIDE = 320
+GIF_MAX_SIDE = 640
 """Longer side that frames are shrunk to in a gif [px]."""
 
 

@@ -17,6 +17,7 @@ from numpy.random import SeedSequence
 from torch import nn
 
 from vla_gym.errors import CheckpointError
+from vla_gym.files import replace_file, replace_text
 from vla_gym.vlm import embedded, losses
 from vla_gym.vlm.dense import to_input
 from vla_gym.vlm.encoder import EMBEDDED_DIR
@@ -179,8 +180,9 @@ class Trainer:
         self.log.append(entry)
         print(json.dumps(entry), flush=True)
         embedded.save_weights(self.clip, self.roles, self.out)
-        record = {"config": asdict(self.config), "log": self.log}
-        _replace(self.out / "log.json", lambda p: p.write_text(json.dumps(record, indent=1)))
+        settings = asdict(self.config) | {"out": self.out.name}  # the folder may be private
+        record = {"config": settings, "log": self.log}
+        replace_text(self.out / "log.json", json.dumps(record, indent=1))
         state = {
             "parts": self.parts.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -188,7 +190,7 @@ class Trainer:
             "spent_s": self.spent_s,
             "log": self.log,
         }
-        _replace(self.out / _STATE, lambda p: torch.save(state, p))
+        replace_file(self.out / _STATE, lambda file: torch.save(state, file))
         if self.config.export:
             embedded.export(self.out, EMBEDDED_DIR)
 
@@ -272,9 +274,3 @@ def _shape(progress: float, warmup: float) -> float:
 
 def _mean(terms: list[dict[str, float]]) -> dict[str, float]:
     return {k: float(np.mean([t[k] for t in terms])) for k in terms[0]} if terms else {}
-
-
-def _replace(path: Path, write: Any) -> None:
-    part = path.with_name(f".{path.name}.part")
-    write(part)
-    os.replace(part, path)

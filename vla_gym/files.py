@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all."""
+    replace_file(path, lambda file: file.write(text.encode()))
+
+
 def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file so that a reader, or a crash, never meets half of it.
 
@@ -24,6 +29,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # temporary files are made for their owner alone
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
