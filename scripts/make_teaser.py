@@ -26,8 +26,10 @@ class TeaserConfig:
     policy: str = "expert"
     """"expert", or a checkpoint's path or name."""
     seed: int = 0
-    """First seed of the test split to try; the first scene on which both sentences succeed and
-    neither thing is the same is taken."""
+    """First seed of the test split to try; the first scene on which both sentences succeed, with
+    different things, is taken."""
+    max_steps: int = 22
+    """Episodes that take longer make a dull film."""
     size: int = 256
     """Width and height of each picture [px]."""
     fps: float = 12.5
@@ -50,17 +52,21 @@ def other_roles(venv: Any) -> dict[str, int] | None:
     return roles
 
 
-def shoot(venv: Any, policy: Any, pool: CameraPool) -> tuple[list[np.ndarray], bool]:
-    """Run both worlds to their ends; returns their frames and whether both succeeded."""
+def shoot(
+    venv: Any, policy: Any, pool: CameraPool, max_steps: int
+) -> tuple[list[np.ndarray], bool]:
+    """Run both worlds; returns their frames and whether both succeeded in time."""
     obs, _ = venv.reset(options={"same_scene": True, "roles": [{}, other_roles(venv)]})
     policy.reset(np.ones(2, bool), obs)
     sentences = tuple(obs["instruction"])
     frames: list[list[np.ndarray]] = [[], []]
     running, won = np.ones(2, bool), np.zeros(2, bool)
-    while running.any():
+    for _ in range(max_steps):
         pictures = pool.render("fixed")
         for i in np.flatnonzero(running):
             frames[i].append(pictures[i].copy())
+        if not running.any():
+            break
         obs, _, terminated, truncated, infos = venv.step(policy.act(obs))
         won |= running & terminated
         running &= ~(terminated | truncated)
@@ -80,7 +86,7 @@ def main(config: TeaserConfig) -> None:
         venv.reset(seed=[seed, seed])
         if other_roles(venv) is None:
             continue
-        clips, both = shoot(venv, policy, pool)
+        clips, both = shoot(venv, policy, pool, config.max_steps)
         if both:
             path = write_video(config.out, side_by_side(clips), config.fps, min_side=1)
             print(f"seed {seed}, {path}, {path.stat().st_size / 1e6:.1f} MB")

@@ -138,6 +138,8 @@ def test_a_hub_that_cannot_be_reached(monkeypatch):
     monkeypatch.setattr(open_clip, "create_model", offline)
     with pytest.raises(HubError, match="embedded"):
         ClipEncoder("ViT-B-32", "laion2b_s34b_b79k")
+    with pytest.raises(HubError, match="pretrained='laion2b_s34b_b79k'"):
+        ClipEncoder("ViT-B-32:laion2b_s34b_b79k")
 
 
 def test_a_model_that_needs_another_package(monkeypatch):

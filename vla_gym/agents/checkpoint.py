@@ -68,6 +68,7 @@ def write_checkpoint(
         for stem, content in tensors.items():
             file = temp / f"{stem}.safetensors"
             save_file({k: v.detach().contiguous().clone() for k, v in content.items()}, file)
+            file.chmod(0o644)
             files[file.name] = {"sha256": _digest(file), "bytes": file.stat().st_size}
         text = json.dumps({"schema": SCHEMA, **meta, "files": files}, indent=1)
         (temp / META).write_text(text + "\n", encoding="utf-8")

@@ -125,7 +125,7 @@ class TrainConfig:
     demo_noise: float = 0.15
     """Spread of the noise on the expert's executed motion."""
     encoder: str = "embedded"
-    """CLIP model: "embedded", an open_clip name, or "local-dir:PATH"."""
+    """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
     features: Literal["clip", "privileged"] = "clip"
     """Who finds the named things: CLIP, or the simulator (for debugging, and as the ceiling)."""
     blind: Literal["none", "instruction", "image"] = "none"

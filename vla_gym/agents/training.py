@@ -60,10 +60,11 @@ class Run:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.resumed = run_folder.find_resume(config)
-        self.folder = run_folder.prepare(config, self.resumed)
-        self.log = RunLogger(self.folder, to_dict(config), config.wandb)
+        # before the folder is made: what cannot be built shall leave nothing behind
         self.encoder = builders.make_encoder(config)
         raw = builders.make_raw_env(config, config.num_envs)
+        self.folder = run_folder.prepare(config, self.resumed)
+        self.log = RunLogger(self.folder, to_dict(config), config.wandb)
         self.features = builders.make_features(raw, config, self.encoder)
         self.tokens = builders.make_tokens(config)
         self.env = builders.wrap(raw, self.features, self.tokens)
@@ -254,8 +255,11 @@ class Run:
         checkpoint.write_checkpoint(path, weights, self._identity())
 
     def _identity(self) -> dict[str, Any]:
+        config = to_dict(self.config)
+        for private in ("run_dir", "resume"):  # where this machine keeps things
+            config.pop(private)
         return {
-            "config": to_dict(self.config),
+            "config": config,
             "fingerprint": checkpoint.fingerprint(self.config),
             "steps": self.model.num_timesteps,
         }

@@ -48,7 +48,8 @@ class ClipEncoder:
         model: ``"embedded"`` (comes with the package, needs no network), an open_clip model name
             such as ``"ViT-B-32"``, ``"hf-hub:owner/name"``, a folder with an
             ``open_clip_config.json``, or ``"local-dir:"`` and such a folder.
-        pretrained: open_clip's tag or a file of weights, for open_clip model names.
+        pretrained: open_clip's tag or a file of weights, for open_clip model names; may also be
+            part of the name: ``"ViT-B-32:laion2b_s34b_b79k"``.
         device: ``"auto"`` takes a GPU if there is one.
 
     Raises:
@@ -68,6 +69,8 @@ class ClipEncoder:
         if self.folder is not None:
             self.clip, self.tokenizer = _load_folder(self.folder)
         else:
+            if pretrained is None and not model.startswith(_HUB) and ":" in model:
+                model, pretrained = model.split(":", 1)
             self.clip, self.tokenizer = _load_named(model, pretrained)
         self.clip.eval().requires_grad_(False)
         tower.fuse_batch_norm(self.clip.visual)
@@ -195,7 +198,8 @@ def _check_names(model: str, pretrained: str | None) -> None:
     tags = open_clip.list_pretrained_tags_by_model(model)
     if pretrained is None:
         raise InvalidConfigError(
-            f"{model!r} needs pretrained=<tag or file>. Tags: {', '.join(tags) or '(none)'}."
+            f"{model!r} needs pretrained=<tag or file>, or its name as '{model}:<tag>'. "
+            f"Tags: {', '.join(tags) or '(none)'}."
         )
     if pretrained.lower() not in [t.lower() for t in tags] and not Path(pretrained).is_file():
         remedy = "Or give a file of weights."

@@ -55,7 +55,10 @@ def make_context(width: int, height: int) -> Any:
             os.environ["PYOPENGL_PLATFORM"] = "osmesa"
         try:
             module = __import__(_BACKENDS[name], fromlist=["GLContext"])
-            return module.GLContext(width, height)
+            context = module.GLContext(width, height)
+            if name == "glfw" and not getattr(context, "_context", None):
+                raise OSError("no window could be made; GLFW needs a screen")
+            return context
         except Exception as fault:  # a missing library shows as almost any type
             faults.append(f"{name}: {type(fault).__name__}: {fault}")
     raise RenderingError(f"No offscreen OpenGL context ({'; '.join(faults)}). {_REMEDY}")
