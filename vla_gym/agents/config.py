@@ -211,8 +211,8 @@ def preset(name: str, agent: str = "ppo") -> TrainConfig:
         raise UnknownNameError("agent", agent, AGENTS)
     config = TrainConfig(preset=name, agent=agent)  # type: ignore[arg-type]
     if name == "quick":
-        config.minutes, config.demos = 4.0, 60
-        config.eval_every, config.eval_episodes, config.test_episodes = 8_192, 32, 50
+        config.minutes, config.demos = 9.0, 30
+        config.eval_every, config.eval_episodes, config.test_episodes = 16_384, 48, 100
     elif name == "full":
         config.minutes, config.demos, config.test_episodes = 55.0, 150, 400
         config.eval_episodes = 100
