@@ -211,7 +211,7 @@ def preset(name: str, agent: str = "ppo") -> TrainConfig:
         raise UnknownNameError("agent", agent, AGENTS)
     config = TrainConfig(preset=name, agent=agent)  # type: ignore[arg-type]
     if name == "quick":
-        config.minutes, config.demos = 9.0, 30
+        config.minutes, config.demos = 9.0, 50
         config.eval_every, config.eval_episodes, config.test_episodes = 16_384, 48, 100
     elif name == "full":
         config.minutes, config.demos, config.test_episodes = 55.0, 150, 400
