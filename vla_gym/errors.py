@@ -39,7 +39,16 @@ class InvalidActionError(VlaGymError, ValueError):
 
 
 class InstructionError(VlaGymError, ValueError):
-    """A sentence cannot be built or understood."""
+    """A sentence cannot be built or understood.
+
+    Args:
+        message: What is wrong.
+        understood: How much of the sentence made sense; the higher, the more to the point.
+    """
+
+    def __init__(self, message: str, understood: int = 0) -> None:
+        super().__init__(message)
+        self.understood = understood
 
 
 class PlacementError(VlaGymError, RuntimeError):

@@ -14,7 +14,7 @@ import vla_gym
 from vla_gym.envs.observation import PROPRIO
 from vla_gym.errors import InvalidActionError, InvalidConfigError, RenderingError, UnknownNameError
 from vla_gym.experts import Expert
-from vla_gym.language.instructions import parse
+from vla_gym.language.phrase import resolve
 
 ID = "VLAPickPlace-v0"
 
@@ -194,12 +194,10 @@ def test_instructions_name_one_object_each():
     venv = make_vec(32, cameras=())
     venv.reset(seed=0)
     for episode, text in zip(venv.unwrapped.episodes, venv.unwrapped.instructions, strict=True):
-        _, phrases = parse(text)
+        seen = episode.binding.seen(episode.pos)
+        (phrases,) = venv.unwrapped.task.read(text)
         for role, slot in episode.binding.roles.items():
-            _, colour, noun = phrases[role].split()
-            pairs = zip(episode.binding.colours, episode.binding.specs, strict=True)
-            named = [i for i, (c, s) in enumerate(pairs) if (c, s.kind) == (colour, noun)]
-            assert named == [slot]
+            assert resolve(phrases[role], seen) == [slot]
     venv.close()
 
 

@@ -1,10 +1,12 @@
-from dataclasses import dataclass
+import re
 
 import numpy as np
 import pytest
 
+from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
-from vla_gym.language.instructions import PICK_PLACE_TEMPLATES, parse, render, templates_for
+from vla_gym.language.instructions import parse, render, suits
+from vla_gym.language.phrase import SUPERLATIVES, Phrase, Seen, read_phrase, resolve
 from vla_gym.language.referring import refer
 from vla_gym.language.splits import SPLITS, rng_for
 from vla_gym.language.vocabulary import (
@@ -16,13 +18,6 @@ from vla_gym.language.vocabulary import (
     jitter,
     lab,
 )  # fmt: skip
-
-
-@dataclass
-class Thing:
-    kind: str
-    rgb: tuple
-    size: str = "medium"
 
 
 def test_lab_of_known_colours():
@@ -44,38 +39,113 @@ def test_unknown_colour_names_the_choices():
         jitter(np.random.default_rng(0), "crimsom")
 
 
-@pytest.mark.parametrize("template", PICK_PLACE_TEMPLATES)
-def test_round_trip(template):
-    for colour in all_colours():
-        for nouns in KIND_NOUNS.values():
-            for noun in nouns:
-                phrases = {"object": f"the {colour} {noun}", "target": "the small blue bowl"}
-                assert parse(render(template, phrases)) == (template, phrases)
+TASK_LIST = MIXTURES["Tabletop"]
+PHRASES = [(t, p) for t in TASK_LIST for p in t.all_phrases]
+
+
+def all_phrases():
+    """Noun phrases of every shape."""
+    yield from (Phrase(n, c) for n in ("cube", "rock", "thing") for c in all_colours())
+    yield from (Phrase(n, "red", s) for n in ("mug", "crate") for s in ("small", "big", "medium"))
+    yield from (Phrase("bowl", superlative=s) for s in SUPERLATIVES)
+    yield from (Phrase("mug", other_than=c) for c in COLOURS)
+    yield from (Phrase(noun) for nouns in KIND_NOUNS.values() for noun in nouns)
+    yield from (Phrase(colour=c, every=True) for c in COLOURS)
+    yield from (Phrase(noun=n, every=True) for n in ("cube", "box", "ball"))
+
+
+@pytest.mark.parametrize("phrase", list(all_phrases()), ids=str)
+def test_what_is_said_is_understood(phrase):
+    words = str(phrase).split()
+    at, read, wanted = read_phrase(words, 0)
+    assert (at, read, wanted) == (len(words), phrase, [])
+
+
+@pytest.mark.parametrize(("task", "template"), PHRASES)
+def test_every_sentence_round_trips(task, template):
+    roles = re.findall(r"\{(\w+)\}", template)
+    phrases = {
+        role: Phrase(colour=colour, every=True)
+        if task.roles[role].many
+        else Phrase(KIND_NOUNS[task.roles[role].kinds[0]][0], colour)
+        for role, colour in zip(roles, COLOURS, strict=False)
+    }
+    readings = [p for t, p in parse(render(template, phrases), task.all_phrases) if t == template]
+    assert phrases in readings
 
 
 def test_parse_names_the_word_and_the_choices():
+    phrases = TASKS["PickPlace"].all_phrases
     with pytest.raises(InstructionError, match="'rde'.*red"):
-        parse("put the rde cube in the blue bowl")
+        parse("put the rde cube in the blue bowl", phrases)
     with pytest.raises(InstructionError, match="end of the sentence"):
-        parse("put the red cube in")
+        parse("put the red cube in", phrases)
+    with pytest.raises(InstructionError, match="'throw' .word 1.*put"):
+        parse("throw the red cube in the blue bowl", phrases)
     with pytest.raises(InstructionError, match="object"):
         render("put {object}", {})
 
 
-def test_preposition_suits_the_target():
-    assert all(" in" in t for t in templates_for("bowl"))
-    assert all(" on" in t for t in templates_for("plate"))
+def test_prepositions_suit_the_target():
+    assert suits("put {object} in {target}", {"target": "bowl"})
+    assert not suits("put {object} on {target}", {"target": "bowl"})
+    assert suits("drop {object} onto {target}", {"target": "plate"})
+    assert suits("press {button}", {"button": "button"})
+
+
+RED, BLUE = COLOURS["red"], COLOURS["blue"]
+
+
+def scene(*things):
+    """A scene of (kind, colour, size, x, y)."""
+    return Seen(
+        [t and t[0] for t in things],
+        [t[2] if t else "medium" for t in things],
+        [t[1] if t else "" for t in things],
+        [all_colours()[t[1]] if t else (0, 0, 0) for t in things],
+        np.array([t[3:] if t else (0, 0) for t in things], float),
+    )
+
+
+A = ("cube", "red", "small", 0.4, -0.1)
+B = ("cube", "blue", "large", 0.5, 0.1)
+C = ("ball", "red", "medium", 0.6, 0.2)
 
 
 def test_refer():
-    red, blue = COLOURS["red"], COLOURS["blue"]
-    scene = [Thing("cube", red), None, Thing("cube", blue), Thing("ball", red)]
-    assert refer(scene, 0) == "the red cube"
-    assert refer([*scene, Thing("cube", red, "large")], 0) == "the medium red cube"
+    assert str(refer(scene(A, None, B, C), 0)) == "the red cube"
+    twin = ("cube", "red", "large", 0.6, 0.0)
+    assert str(refer(scene(A, B, twin), 0)) == "the small red cube"
     with pytest.raises(InstructionError, match="names it alone"):
-        refer([*scene, Thing("cube", red)], 0)
+        refer(scene(A, A), 0)
     with pytest.raises(InstructionError, match="slot 1"):
-        refer(scene, 1)
+        refer(scene(A, None), 1)
+    rng = np.random.default_rng(0)
+    said = {str(refer(scene(A, B, C), 0, rng, reasoning=True)) for _ in range(40)}
+    assert "the leftmost cube" in said and "the cube that is not blue" in said
+
+
+@pytest.mark.parametrize(
+    ("phrase", "slots"),
+    [
+        (Phrase("cube"), [0, 1]),
+        (Phrase("thing", "red"), [0, 2]),
+        (Phrase("cube", superlative="leftmost"), [0]),
+        (Phrase("thing", superlative="rightmost"), [2]),
+        (Phrase("cube", superlative="biggest"), [1]),
+        (Phrase("cube", other_than="red"), [1]),
+        (Phrase(colour="red", every=True), [0, 2]),
+        (Phrase("mug"), []),
+    ],
+)
+def test_resolve(phrase, slots):
+    assert resolve(phrase, scene(A, B, C)) == slots
+
+
+def test_a_basic_word_covers_its_shades():
+    crimson = ("mug", "crimson", "medium", 0.5, 0.0)
+    assert resolve(Phrase("mug", "red"), scene(crimson, A)) == [0]
+    assert resolve(Phrase("mug", "scarlet"), scene(crimson, A)) == []
 
 
 def test_splits_are_disjoint_and_repeatable():

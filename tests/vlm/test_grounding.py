@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import vla_gym  # noqa: F401 - registers the environments
-from vla_gym.language.instructions import PICK_PLACE_TEMPLATES
+from vla_gym.envs.tasks import TASKS
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.evaluate import evaluate_grounding
 from vla_gym.vlm.grounding import Grounder, soft_argmax, split_roles
@@ -17,7 +17,7 @@ def grounder():
     return Grounder(ClipEncoder(device="cpu"))
 
 
-@pytest.mark.parametrize("template", PICK_PLACE_TEMPLATES)
+@pytest.mark.parametrize("template", TASKS["PickPlace"].phrases)
 def test_instructions_are_cut_into_their_phrases(template):
     text = template.format(object="the red cube", target="the small blue bowl")
     assert split_roles(text) == ("the red cube", "the small blue bowl")

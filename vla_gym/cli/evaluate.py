@@ -9,7 +9,9 @@ from pathlib import Path
 
 import tyro
 
-from vla_gym.evaluation import evaluate
+from vla_gym import ENV_IDS
+from vla_gym.errors import InvalidConfigError
+from vla_gym.evaluation import EvalResult, evaluate
 from vla_gym.evaluation.statistics import format_rate
 
 
@@ -20,40 +22,68 @@ class EvaluateConfig:
     policy: str = "expert"
     """"expert", "random", or a checkpoint's path or name."""
     env: str = "VLAPickPlace-v0"
-    """Environment id."""
+    """Environment id, or "all"."""
     episodes: int = 100
     """Number of episodes; the interval narrows with its square root."""
     split: str = "validation"
     """"train", "validation" or "test". Choose on validation, test once."""
+    novelty: tuple[str, ...] = ()
+    """Ways in which episodes differ from training: colours, nouns, kinds, combinations, phrasings,
+    layouts, backgrounds, lights, cameras, moved, reasoning, or all. "each" measures one by one."""
     seed: int = 0
     """Seed of the first episode; the others count up from it."""
     num_envs: int = 16
     """Worlds side by side; changes the speed, not the outcome."""
     out: Path | None = None
-    """Write the result, with every episode, as JSON."""
+    """Write the result, with every episode, as JSON; a folder where several are measured."""
 
 
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     config = tyro.cli(EvaluateConfig, args=list(args), prog="vla-gym evaluate")
-    result = evaluate(
-        config.env,
+    ids = ENV_IDS if config.env == "all" else (config.env,)
+    axes = _axes(config.novelty)
+    if len(ids) * len(axes) == 1:
+        result = measure(config, config.env, axes[0])
+        report(result)
+        if config.out is not None:
+            print(f"  written to {result.save(config.out)}")
+        return 0
+    if config.out is not None and config.out.suffix:
+        raise InvalidConfigError(f"Several results need a folder, but {config.out} names a file.")
+    for env_id in ids:
+        for novelty in axes:
+            result = measure(config, env_id, novelty)
+            new = "+".join(novelty) or "-"
+            print(f"{env_id:<18} {new:<14} {format_rate(result.successes, result.n)}", flush=True)
+            if config.out is not None:
+                result.save(config.out / f"{env_id}-{config.policy}-{new}.json".replace("--", "-"))
+    return 0
+
+
+def measure(config: EvaluateConfig, env_id: str, novelty: tuple[str, ...]) -> EvalResult:
+    """Measure on one environment and some ways of being new."""
+    kwargs = {"novelty": novelty} if novelty else {}
+    return evaluate(
+        env_id,
         config.policy,
         episodes=config.episodes,
         split=config.split,
         seed=config.seed,
         num_envs=config.num_envs,
+        env_kwargs=kwargs,
         on_progress=lambda done, won: progress(done, config.episodes, won),
     )
+
+
+def report(result: EvalResult) -> None:
+    """Print one result in full."""
     print(result)
     for name, key in (("success at the end", "success_at_end"), ("wrong object", "wrong_object")):
         count = sum(getattr(r, key) for r in result.records)
         print(f"  {name}: {format_rate(count, result.n)}")
     for stage, rate in result.summary()["stages"].items():
         print(f"  reached {stage}: {format_rate(rate['count'], result.n)}")
-    if config.out is not None:
-        print(f"  written to {result.save(config.out)}")
-    return 0
 
 
 def progress(done: int, total: int, won: int) -> None:
@@ -63,3 +93,12 @@ def progress(done: int, total: int, won: int) -> None:
         print(
             f"\r  {done}/{total} episodes, {won} succeeded ", end=end, file=sys.stderr, flush=True
         )
+
+
+def _axes(novelty: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The combinations of novelty axes to measure."""
+    if novelty != ("each",):
+        return [novelty]
+    from vla_gym.language.splits import AXES
+
+    return [(), *((axis,) for axis in AXES)]

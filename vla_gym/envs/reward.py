@@ -1,4 +1,4 @@
-"""Stages of a task, read off its goal, and the two rewards: sparse (default) and dense."""
+"""Stages of a task, read off its goal, and the progress through them (the dense reward's ground)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.world.predicates import And, Inside, Predicate, Roles, View
+from vla_gym.world.predicates import (
+    DIRECTIONS,
+    And,
+    Beside,
+    Each,
+    Inside,
+    Lifted,
+    Near,
+    On,
+    Over,
+    Predicate,
+    Pressed,
+    Roles,
+    Then,
+    View,
+)
 from vla_gym.world.world import World
 
 
@@ -21,23 +36,26 @@ class Stage:
     """Distance over which the progress towards it is counted [m]."""
 
 
-@functools.singledispatch
+REACH = Stage("reach", 0.30)
+LIFT = (REACH, Stage("grasp", 0.04), Stage("lift", 0.05))
+PUT = (*LIFT, Stage("carry", 0.30), Stage("place", 0.10))
+_STAGES: dict[type[Predicate], tuple[Stage, ...]] = {
+    Inside: PUT, On: PUT, Beside: PUT, Lifted: LIFT, Near: (REACH,),
+    Pressed: (REACH, Stage("press", 0.05)), Over: (REACH, Stage("push", 0.30)),
+}  # fmt: skip
+_NEAR = 0.035
+"""Distance from the hand at which a thing counts as reached [m]."""
+
+
 def stages_of(goal: Predicate) -> tuple[Stage, ...]:
     """The stages towards a goal, in order; a fact without stages of its own has none."""
-    return ()
-
-
-@stages_of.register
-def _(goal: And) -> tuple[Stage, ...]:
-    return stages_of(goal.left) or stages_of(goal.right)
-
-
-@stages_of.register
-def _(goal: Inside) -> tuple[Stage, ...]:
-    return (
-        Stage("reach", 0.30), Stage("grasp", 0.04), Stage("lift", 0.05), Stage("carry", 0.30),
-        Stage("place", 0.10),
-    )  # fmt: skip
+    if isinstance(goal, And):
+        return stages_of(goal.left) or stages_of(goal.right)
+    if isinstance(goal, Then):
+        return tuple(Stage(name, 1.0) for name in ("first", "second"))
+    if isinstance(goal, Each):
+        return (Stage("all", 1.0),)
+    return _STAGES.get(type(goal), ())
 
 
 @functools.singledispatch
@@ -61,24 +79,99 @@ def _(goal: And, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
 
 
 @progress.register
-def _(goal: Inside, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+def _(goal: Then, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    first = goal.first.holds(world, roles)
+    done = first.astype(int) + (first & goal.second.holds(world, roles))
+    parts = [potential(part, world, roles) for part in goal.parts()]
+    return done, np.select([done == 0, done == 1], parts, 1.0)
+
+
+@progress.register
+def _(goal: Each, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    mask = roles[goal.group]
+    part = np.zeros(world.n)
+    for slot in np.flatnonzero(mask.any(axis=0)):
+        here = {**roles, goal.member: np.full(world.n, slot)}
+        part += np.where(mask[:, slot], potential(goal.fact, world, here), 0.0)
+    return goal.holds(world, roles).astype(int), part / np.maximum(mask.sum(axis=1), 1)
+
+
+@progress.register
+def _(goal: Near, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    away = np.linalg.norm(world.tcp_pos - View.of(world, roles[goal.thing]).pos, axis=1)
+    return goal.holds(world, roles).astype(int), np.clip(1 - away / REACH.distance, 0.0, 1.0)
+
+
+@progress.register
+def _(goal: Pressed, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    thing = View.of(world, roles[goal.thing])
+    away = np.linalg.norm(world.tcp_pos - thing.pos, axis=1)
+    over = np.linalg.norm((world.tcp_pos - thing.pos)[:, :2], axis=1) < thing.half[:, 0]
+    near = [1 - away / REACH.distance, 1 - (world.tcp_pos[:, 2] - thing.top) / 0.05]
+    return _count(near, [over & (away < 0.08), goal.holds(world, roles)])
+
+
+@progress.register
+def _(goal: Over, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
     thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
-    steps = stages_of(goal)
     away = np.linalg.norm(world.tcp_pos - thing.pos, axis=1)
     across = np.linalg.norm((thing.pos - place.pos)[:, :2], axis=1)
-    touch = world.finger_touch[np.arange(world.n), roles[goal.thing]]
-    reached, held = away < 0.035, touch.all(axis=1)
-    lifted, over = held & (thing.bottom > 0.03), across < place.half[:, 0] * 0.6
-    inside = goal.holds(world, roles)
-    near = [
-        1 - away / steps[0].distance,
-        touch.mean(axis=1),
-        thing.bottom / steps[2].distance,
-        1 - across / steps[3].distance,
-        1 - (thing.bottom - place.top) / steps[4].distance,
-    ]
-    done = np.select([inside, lifted & over, lifted, held, reached], [5, 4, 3, 2, 1], 0)
-    part = np.select([done == i for i in range(5)], near, 1.0)
+    reached = (away < 0.08) | (across < 0.05)
+    return _count([1 - away / 0.3, 1 - across / 0.3], [reached, goal.holds(world, roles)])
+
+
+@progress.register
+def _(goal: Lifted, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    near, facts = _lift(world, View.of(world, roles[goal.thing]))
+    return _count(near, [*facts[:2], facts[1] & goal.holds(world, roles)])
+
+
+@progress.register
+def _(goal: Inside, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    place = View.of(world, roles[goal.place])
+    return _put(goal, world, roles, place.pos[:, :2], place.top, place.half[:, 0] * 0.6)
+
+
+@progress.register
+def _(goal: On, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    base = View.of(world, roles[goal.base])
+    return _put(goal, world, roles, base.pos[:, :2], base.top, base.half[:, 0] * 0.6)
+
+
+@progress.register
+def _(goal: Beside, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    thing, base = View.of(world, roles[goal.thing]), View.of(world, roles[goal.base])
+    far = thing.half[:, :2].max(axis=1) + base.half[:, :2].max(axis=1) + 0.03
+    spot = base.pos[:, :2] + far[:, None] * np.array(DIRECTIONS[goal.side])
+    return _put(goal, world, roles, spot, np.zeros(world.n), np.full(world.n, 0.03))
+
+
+def _put(
+    goal: Inside | On | Beside, world: World, roles: Roles, spot: NDArray, height: NDArray,
+    tolerance: NDArray,
+) -> tuple[NDArray, NDArray]:  # fmt: skip
+    thing = View.of(world, roles[goal.thing])
+    across = np.linalg.norm(thing.pos[:, :2] - spot, axis=1)
+    near, (reached, held, lifted) = _lift(world, thing)
+    near += [1 - across / PUT[3].distance, 1 - (thing.bottom - height) / PUT[4].distance]
+    over = lifted & (across < tolerance)
+    return _count(near, [reached, held, lifted, over, goal.holds(world, roles)])
+
+
+def _lift(world: World, thing: View) -> tuple[list[NDArray], list[NDArray]]:
+    """Fractions of reach, grasp and lift, and whether each is done."""
+    away = np.linalg.norm(world.tcp_pos - thing.pos, axis=1)
+    touch = world.finger_touch[np.arange(world.n), thing.slot]
+    held = touch.all(axis=1)
+    near = [1 - away / REACH.distance, touch.mean(axis=1), thing.bottom / LIFT[2].distance]
+    return near, [away < _NEAR, held, held & (thing.bottom > 0.03)]
+
+
+def _count(near: list[NDArray], facts: list[NDArray]) -> tuple[NDArray, NDArray]:
+    """The highest stage that is done, and the fraction of the one after it."""
+    k = len(facts)
+    done = np.select(facts[::-1], list(range(k, 0, -1)), 0)
+    part = np.select([done == i for i in range(k)], near, 1.0)
     return done, np.clip(part, 0.0, 1.0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
-from vla_gym.language.splits import SPLITS
+from vla_gym.language.splits import AXES, SPLITS
 from vla_gym.world.controller import REFERENCE_HZ
 from vla_gym.world.scene import CAMERAS, PHYSICS_TIMESTEP
 
@@ -38,8 +38,11 @@ class Settings:
     """"rgb_array", "human" (a window), or None."""
     n_threads: int = 0
     """Threads of physics and rendering; 0 takes every core."""
-    terminate_action: bool = False
-    """Whether an eighth action number can end the episode."""
+    terminate_action: bool | None = None
+    """Whether an eighth action number can end the episode. None: if the task needs it."""
+    novelty: tuple[str, ...] = ()
+    """Ways in which episodes differ from training: names out of `vla_gym.language.splits.AXES`, or
+    "all"."""
 
     @classmethod
     def of(cls, **kwargs: Any) -> Settings:
@@ -55,7 +58,12 @@ class Settings:
                 raise UnknownNameError("argument", name, names)
         cameras = kwargs.pop("cameras", cls.cameras)
         cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
-        made = cls(cameras=cameras, **kwargs)
+        novelty = kwargs.pop("novelty", ())
+        novelty = (novelty,) if isinstance(novelty, str) else tuple(novelty)
+        novelty = tuple(AXES) if novelty == ("all",) else novelty
+        made = cls(cameras=cameras, novelty=novelty, **kwargs)
+        for axis in novelty:
+            _known("novelty axis", axis, (*AXES, "all"))
         for camera in cameras:
             _known("camera", camera, CAMERAS)
         _known("reward_type", made.reward_type, REWARD_TYPES)

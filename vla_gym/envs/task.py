@@ -1,33 +1,66 @@
-"""`Task`: what is asked, as data; and how an episode's objects are drawn from it."""
+"""`Task`: what is asked, as data; and how an episode's things are drawn from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
-from vla_gym.language.instructions import pick_template, render
+from vla_gym.errors import InstructionError
+from vla_gym.language.instructions import parse, pick_template, render, suits
+from vla_gym.language.phrase import Phrase, Seen, resolve, size_of
 from vla_gym.language.referring import refer
-from vla_gym.language.vocabulary import COLOURS, jitter
-from vla_gym.world.objects import SIZES, ObjectSpec
+from vla_gym.language.splits import held_out
+from vla_gym.language.vocabulary import (
+    COLOUR_SYNONYMS,
+    COLOURS,
+    KIND_NOUNS,
+    all_colours,
+    colour_distance,
+    jitter,
+)
+from vla_gym.world.objects import KINDS, SIZES, ObjectSpec
 from vla_gym.world.placement import Scatter
 from vla_gym.world.predicates import Predicate
+
+Axes = frozenset[str]
+"""Names out of `vla_gym.language.splits.AXES`."""
+Pair = tuple[str, str]
+"""Colour word and kind."""
+_APART = 25.0
+"""Least colour distance of two things of one kind (CIE76), so that their words tell them apart."""
+_BASIC, _KIND_IDS = list(COLOURS), {name: i for i, name in enumerate(KINDS)}
 
 
 @dataclass(frozen=True)
 class Role:
-    """A part that an object plays in a task."""
+    """A part that a thing plays in a task."""
 
     kinds: tuple[str, ...]
     """Kinds that can play it."""
+    novel_kinds: tuple[str, ...] = ()
+    """Kinds that play it on the novelty axis "kinds" only."""
     colours: tuple[str, ...] = tuple(COLOURS)
     """Colour words it is drawn from."""
+    decoys: tuple[int, int] = (1, 1)
+    """Fewest and most other things that could play it."""
+    many: bool = False
+    """Whether it is played by all things of one colour or kind: "everything red"."""
+    absent: bool = False
+    """Whether it is only spoken of: nothing on the table plays it."""
+
+    def drawn_from(self, axes: Axes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Kinds and colour words on some novelty axes."""
+        kinds = self.novel_kinds if "kinds" in axes and self.novel_kinds else self.kinds
+        return kinds, tuple(COLOUR_SYNONYMS) if "colours" in axes else self.colours
 
 
 @dataclass(frozen=True)
 class Binding:
-    """One episode's objects: what they are and how they are called."""
+    """One episode's things: what they are, how they are called, what they play."""
 
     specs: tuple[ObjectSpec, ...]
     """Slot by slot."""
@@ -35,11 +68,27 @@ class Binding:
     """Colour word of each slot."""
     roles: dict[str, int]
     """Role -> slot."""
+    groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Role of many -> slots."""
+    spoken: dict[str, Phrase] = field(default_factory=dict)
+    """Role -> what is said, where that is settled beforehand."""
+
+    def seen(self, pos: NDArray) -> Seen:
+        """The scene as phrases are understood in it.
+
+        Args:
+            pos: Where things are. Shape (n_slots, 3), [m].
+        """
+        specs = self.specs
+        return Seen(
+            [s.kind for s in specs], [s.size for s in specs], self.colours,
+            [s.rgb for s in specs], np.asarray(pos)[: len(specs), :2],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task: roles, a start, a goal, a horizon."""
+    """A task: roles, a start, a goal, what must stay true, phrases, a horizon."""
 
     name: str
     """Part of the id ``VLA<name>-v0``."""
@@ -47,77 +96,257 @@ class Task:
     """Role name -> who can play it; bound afresh each episode."""
     goal: Predicate
     """What must hold for success."""
+    phrases: tuple[str, ...]
+    """Sentences with role names in braces, plainest first."""
+    novel_phrases: tuple[str, ...] = ()
+    """Sentences of the novelty axis "phrasings"."""
+    keep: Predicate | None = None
+    """What must stay true; the episode fails as soon as it does not."""
     start: Scatter = field(default_factory=Scatter)
-    """Where objects start."""
-    n_distractors: tuple[int, int] = (1, 3)
-    """Fewest and most extra objects that the gripper could take."""
+    """Where things start."""
+    clutter: tuple[int, int] = (0, 0)
+    """Fewest and most things besides, that could play the first role."""
     horizon: int = 60
     """Step limit at 10 Hz; other rates keep the time."""
+    terminate: bool = False
+    """Whether success is to end the episode, by the eighth action, while the goal holds."""
     mass_scale: tuple[float, float] = (0.7, 1.4)
-    """Range of the factor on each object's mass."""
+    """Range of the factor on each thing's mass."""
+    summary: str = ""
+    """One sentence for the documentation."""
 
-    def bind(self, rng: Generator) -> Binding:
-        """Draw the objects of one episode.
+    # ---- words --------------------------------------------------------------------------------
 
-        Every (colour, kind) pair is unique, so that "the <colour> <kind>" names one object. For
-        each role there is at least one other object that could play it, so that the sentence
-        cannot be ignored.
+    @property
+    def all_phrases(self) -> tuple[str, ...]:
+        """Every sentence that the task understands."""
+        return self.phrases + self.novel_phrases
+
+    def say(
+        self, binding: Binding, pos: NDArray, rng: Generator, axes: Axes = frozenset()
+    ) -> str:
+        """Put an episode into words that name each role's thing and no other.
+
+        Args:
+            binding: The episode's things.
+            pos: Where they are. Shape (n_slots, 3), [m].
+            rng: Chooses the words.
+            axes: Ways of being new.
+
+        Raises:
+            InstructionError: If some thing cannot be named alone.
+        """
+        seen = binding.seen(pos)
+        phrases: dict[str, Phrase] = dict(binding.spoken)
+        for role, slot in binding.roles.items():
+            if role not in phrases:
+                phrases[role] = refer(
+                    seen, slot, rng, synonyms="nouns" in axes, reasoning="reasoning" in axes
+                )
+        kinds = {role: binding.specs[slot].kind for role, slot in binding.roles.items()}
+        kinds |= {r: p.kinds[0] for r, p in binding.spoken.items() if r not in kinds}
+        fresh = "phrasings" in axes and self.novel_phrases
+        return render(
+            pick_template(self.novel_phrases if fresh else self.phrases, kinds, rng), phrases
+        )
+
+    def read(self, text: str) -> list[dict[str, Phrase]]:
+        """What a sentence can ask of this task: role -> phrase, for each reading that makes sense.
+
+        Raises:
+            InstructionError: If it is no sentence of this task.
+        """
+        readings = []
+        for template, phrases in parse(text, self.all_phrases):
+            kinds = {r: k for r, p in phrases.items() if (k := self._fitting(r, p)) is not None}
+            if len(kinds) == len(phrases) and any(
+                suits(template, {**kinds, **{r: k}})
+                for r, p in phrases.items() for k in self._kinds(r) if k in p.kinds
+            ):  # fmt: skip
+                readings.append(phrases)
+        if not readings:
+            said = {r: str(p) for _, phrases in parse(text, self.all_phrases) for r, p in phrases.items()}
+            wanted = {r: ", ".join(self._kinds(r)) for r in said}
+            raise InstructionError(
+                f"{text!r} does not fit {self.name}: "
+                + "; ".join(f"{said[r]!r} must be one of {wanted[r]}" for r in said),
+                understood=1_000,
+            )
+        return readings
+
+    def _kinds(self, role: str) -> tuple[str, ...]:
+        return self.roles[role].kinds + self.roles[role].novel_kinds
+
+    def _fitting(self, role: str, phrase: Phrase) -> str | None:
+        if role not in self.roles or phrase.every != self.roles[role].many:
+            return None
+        return next((k for k in self._kinds(role) if k in phrase.kinds), None)
+
+    # ---- things -------------------------------------------------------------------------------
+
+    def bind(
+        self,
+        rng: Generator,
+        axes: Axes = frozenset(),
+        wishes: Mapping[str, Phrase] | None = None,
+    ) -> Binding:
+        """Draw the things of one episode.
+
+        Colours of things of one kind are far apart, so that "the <colour> <kind>" names one. For
+        each role there is at least one other thing that could play it, so that the sentence cannot
+        be ignored.
 
         Args:
             rng: Source of randomness.
+            axes: Ways of being new.
+            wishes: Role -> phrase that its thing has to fit.
         """
-        roles = list(self.roles)
-        pairs: list[tuple[str, str]] = []
-        for name in roles:
-            pairs.append(self._draw_pair(rng, self.roles[name], pairs))
-        extra = int(rng.integers(self.n_distractors[0], self.n_distractors[1] + 1))
-        decoys = [roles[0]] * extra + roles[1:]
-        for name in decoys:
-            twin = pairs[roles.index(name)]
-            pairs.append(self._draw_decoy(rng, self.roles[name], twin, pairs))
-        specs = tuple(self._spec(rng, colour, kind) for colour, kind in pairs)
+        wishes = wishes or {}
+        pairs: list[Pair] = []
+        sizes: dict[int, str] = {}
+        roles: dict[str, int] = {}
+        groups: dict[str, list[int]] = {}
+        spoken: dict[str, Phrase] = {}
+        absent: list[Pair] = []
+        for name, role in self.roles.items():
+            wish = wishes.get(name)
+            if role.many:
+                groups[name], spoken[name] = self._draw_group(rng, role, axes, pairs, wish)
+                continue
+            pair = self._draw(rng, *_options(role, axes, wish), pairs + absent, axes, True)
+            if role.absent:
+                absent.append(pair)
+                spoken[name] = wish or Phrase(KIND_NOUNS[pair[1]][0], pair[0])
+                continue
+            if wish is not None and wish.size:
+                sizes[len(pairs)] = size_of(wish.size)
+            roles[name] = len(pairs)
+            pairs.append(pair)
+        self._add_decoys(rng, axes, pairs, roles, groups, absent)
         # slots carry no hint of who plays which role
-        order = rng.permutation(len(specs))
+        order = rng.permutation(len(pairs))
         place = np.argsort(order)
+        specs = [self._spec(rng, *pair, sizes.get(i)) for i, pair in enumerate(pairs)]
         return Binding(
             tuple(specs[i] for i in order),
             tuple(pairs[i][0] for i in order),
-            {name: int(place[i]) for i, name in enumerate(roles)},
+            {name: int(place[i]) for name, i in roles.items()},
+            {name: tuple(sorted(int(place[i]) for i in members)) for name, members in groups.items()},
+            spoken,
         )
 
-    def say(self, binding: Binding, rng: Generator) -> str:
-        """Put an episode into words that name each role's object and no other.
+    def _add_decoys(
+        self, rng: Generator, axes: Axes, pairs: list[Pair], roles: Mapping[str, int],
+        groups: Mapping[str, Sequence[int]], absent: Sequence[Pair],
+    ) -> None:  # fmt: skip
+        barred = {pairs[i][0] for members in groups.values() for i in members}
+        barred_kinds = {pairs[i][1] for members in groups.values() for i in members}
+        for i, (name, role) in enumerate(self.roles.items()):
+            low, high = role.decoys
+            if i == 0:
+                low, high = low + self.clutter[0], high + self.clutter[1]
+            if "layouts" in axes:
+                low = high
+            twin = pairs[roles[name]] if name in roles else (absent[0] if role.absent else None)
+            for _ in range(int(rng.integers(low, high + 1))):
+                kinds, colours = role.drawn_from(axes)
+                style = rng.random()
+                if twin is not None and style < 0.35 and twin[1] in kinds:
+                    kinds = (twin[1],)
+                elif twin is not None and style < 0.6 and twin[0] in colours:
+                    colours = (twin[0],)
+                if role.many:  # nothing else may be of the group
+                    colours = tuple(c for c in colours if c not in barred)
+                    kinds = tuple(k for k in kinds if k not in barred_kinds) or kinds
+                taken = [*pairs, *absent]
+                try:
+                    pairs.append(self._draw(rng, kinds, colours, taken, axes, False))
+                except InstructionError:
+                    if role.many:
+                        raise
+                    pairs.append(self._draw(rng, *role.drawn_from(axes), taken, axes, False))
 
-        Args:
-            binding: The episode's objects.
-            rng: Chooses the template.
-        """
-        phrases = {
-            role: refer(binding.specs, slot, colours=binding.colours)
-            for role, slot in binding.roles.items()
-        }
-        where = list(binding.roles)[-1]
-        template = pick_template(binding.specs[binding.roles[where]].kind, rng)
-        return render(template, phrases)
-
-    def _draw_pair(
-        self, rng: Generator, role: Role, taken: list[tuple[str, str]]
-    ) -> tuple[str, str]:
-        free = [(c, k) for c in role.colours for k in role.kinds if (c, k) not in taken]
+    def _draw(
+        self, rng: Generator, kinds: Sequence[str], colours: Sequence[str],
+        taken: Sequence[Pair], axes: Axes, plays: bool,
+    ) -> Pair:  # fmt: skip
+        free = [(c, k) for c in colours for k in kinds if _is_apart((c, k), taken)]
+        if "combinations" not in axes or plays:
+            wanted = "combinations" in axes
+            right = [p for p in free if _is_held_out(p) == wanted]
+            free = right or (free if plays else [])
+        if not free:
+            raise InstructionError(
+                f"No colour is left for another {' or '.join(kinds)}: the table holds {list(taken)}."
+            )
         return free[int(rng.integers(len(free)))]
 
-    def _draw_decoy(
-        self, rng: Generator, role: Role, twin: tuple[str, str], taken: list[tuple[str, str]]
-    ) -> tuple[str, str]:
-        """Something that shares a colour or a kind with `twin` as often as not."""
-        style = rng.random()
-        if style < 0.35:
-            role = Role(kinds=(twin[1],), colours=role.colours)
-        elif style < 0.6:
-            role = Role(kinds=role.kinds, colours=(twin[0],))
-        free = [(c, k) for c in role.colours for k in role.kinds if (c, k) not in taken]
-        return free[int(rng.integers(len(free)))]
+    def _draw_group(
+        self, rng: Generator, role: Role, axes: Axes, pairs: list[Pair], wish: Phrase | None
+    ) -> tuple[list[int], Phrase]:
+        kinds, colours = role.drawn_from(axes)
+        by_colour = rng.random() < 0.5 if wish is None else wish.colour is not None
+        if by_colour:
+            colour = wish.colour if wish is not None else colours[int(rng.integers(len(colours)))]
+            assert colour is not None
+            colours, phrase = (colour,), Phrase(colour=colour, every=True)
+        else:
+            fits = [k for k in kinds if wish is None or k in wish.kinds]
+            kinds = (fits[int(rng.integers(len(fits)))],)
+            phrase = wish or Phrase(noun=KIND_NOUNS[kinds[0]][0], every=True)
+        members = []
+        for _ in range(2):
+            members.append(len(pairs))
+            pairs.append(self._draw(rng, kinds, colours, pairs, frozenset(), wish is not None))
+        return members, phrase
 
-    def _spec(self, rng: Generator, colour: str, kind: str) -> ObjectSpec:
-        size = SIZES[int(rng.integers(len(SIZES)))]
-        return ObjectSpec(kind, size, jitter(rng, colour), float(rng.uniform(*self.mass_scale)))
+    def _spec(self, rng: Generator, colour: str, kind: str, size: str | None) -> ObjectSpec:
+        drawn = SIZES[int(rng.integers(len(SIZES)))]
+        shade, mass = jitter(rng, colour), float(rng.uniform(*self.mass_scale))
+        return ObjectSpec(kind, size or drawn, shade, mass)
+
+
+def fits(binding: Binding, pos: NDArray, wishes: Mapping[str, Phrase]) -> bool:
+    """Whether each wish, said in this scene, means exactly its role's thing.
+
+    Args:
+        binding: The episode's things.
+        pos: Where they are. Shape (n_slots, 3), [m].
+        wishes: Role -> phrase.
+    """
+    seen = binding.seen(pos)
+    for role, phrase in wishes.items():
+        meant = resolve(phrase, seen)
+        if role in binding.groups:
+            meant = [i for i in meant if KINDS[binding.specs[i].kind].graspable]
+            if tuple(meant) != binding.groups[role]:
+                return False
+        elif meant != ([binding.roles[role]] if role in binding.roles else []):
+            return False
+    return True
+
+
+def _options(
+    role: Role, axes: Axes, wish: Phrase | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    kinds, colours = role.drawn_from(axes)
+    if wish is None:
+        return kinds, colours
+    kinds = tuple(k for k in role.kinds + role.novel_kinds if k in wish.kinds)
+    if wish.colour:
+        colours = (wish.colour,)
+    elif wish.other_than:
+        colours = tuple(c for c in colours if c != wish.other_than)
+    return kinds, colours
+
+
+def _is_apart(pair: Pair, taken: Sequence[Pair]) -> bool:
+    words = all_colours()
+    same = [words[c] for c, k in taken if k == pair[1]]
+    return not same or bool(
+        (colour_distance(np.array(same), np.array(words[pair[0]])) >= _APART).all()
+    )
+
+
+def _is_held_out(pair: Pair) -> bool:
+    return pair[0] in _BASIC and held_out(_BASIC.index(pair[0]), _KIND_IDS[pair[1]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,24 @@ from vla_gym.envs.observation import observation_space, proprio
 from vla_gym.envs.reward import potential, progress, stages_of
 from vla_gym.envs.settings import REFERENCE_HZ, Settings, action_space
 from vla_gym.envs.task import Task
-from vla_gym.errors import InvalidActionError, InvalidConfigError, UnknownNameError
+from vla_gym.errors import (
+    InstructionError,
+    InvalidActionError,
+    InvalidConfigError,
+    UnknownNameError,
+)
 from vla_gym.language.splits import rng_for
 from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.camera import CameraPool
 from vla_gym.world.scene import CAMERAS
 from vla_gym.world.viewer import Viewer
-from vla_gym.world.visuals import Visuals
 from vla_gym.world.world import World
 
 RENDER_SIZE = 480
 """Width and height of pictures from `render` [px]."""
-_RESET_OPTIONS = ("same_scene", "roles")
+_REDRAWS = 50
+"""How often an episode that starts solved is drawn anew."""
+_RESET_OPTIONS = ("instruction", "same_scene", "roles")
 
 
 class TabletopVectorEnv(VectorEnv):
@@ -45,10 +52,12 @@ class TabletopVectorEnv(VectorEnv):
 
     Infos: ``is_success`` (n,), ``stage`` (n,) how many stages were reached, ``stages`` (n,) their
     names, ``wrong_object`` (n,) whether something that was not asked for has been grasped,
-    ``instruction``.
+    ``violated`` (n,) whether something that had to stay true did not, which ends the episode,
+    ``task`` (n,) its name, ``instruction``.
 
     Args:
-        task: Name in `vla_gym.envs.tasks.TASKS`, or a `Task`.
+        task: Name in `vla_gym.envs.tasks.TASKS` or `MIXTURES`, a `Task`, or several, of which each
+            episode draws one.
         num_envs: Number of worlds.
         kwargs: Fields of `vla_gym.envs.settings.Settings`.
     """
@@ -59,14 +68,22 @@ class TabletopVectorEnv(VectorEnv):
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
 
-    def __init__(self, task: str | Task = "PickPlace", num_envs: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, task: str | Task | Sequence[Task] = "PickPlace", num_envs: int = 1, **kwargs: Any
+    ) -> None:
         if num_envs < 1:
             raise InvalidConfigError(f"num_envs must be at least 1, not {num_envs}.")
         s = self.settings = Settings.of(**kwargs)
-        self.task = _find_task(task)
+        self.tasks = _find_tasks(task)
+        self.axes = frozenset(s.novelty)
+        self.terminate_action = s.terminate_action
+        if self.terminate_action is None:
+            self.terminate_action = any(t.terminate for t in self.tasks)
         self.num_envs, self.render_mode, self.split = num_envs, s.render_mode, s.split
         self.control_hz = s.control_hz
-        self.horizon = s.horizon or round(self.task.horizon * s.control_hz / REFERENCE_HZ)
+        ratio = s.control_hz / REFERENCE_HZ
+        self._horizons = np.array([s.horizon or round(t.horizon * ratio) for t in self.tasks])
+        self.horizon = int(self._horizons.max())
         self.metadata = {**self.metadata, "render_fps": s.control_hz}
         threads = s.n_threads or os.cpu_count() or 1
         self.world = World(num_envs, n_threads=threads)
@@ -75,20 +92,34 @@ class TabletopVectorEnv(VectorEnv):
         self._controller = TcpDeltaController(self.world, s.control_hz)
         self._window: CameraPool | Viewer | None = None
         self.single_observation_space = observation_space(s.image_size, s.cameras)
-        self.single_action_space = action_space(s.terminate_action)
+        self.single_action_space = action_space(self.terminate_action)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.stages = tuple(stage.name for stage in stages_of(self.task.goal))
-        self._reached = np.empty(len(self.stages) + 1, object)
-        self._reached[:] = [self.stages[:i] for i in range(len(self.stages) + 1)]
-        self.roles = {name: np.zeros(num_envs, np.int64) for name in self.task.roles}
+        self._stages = [tuple(stage.name for stage in stages_of(t.goal)) for t in self.tasks]
+        self.task_id = np.zeros(num_envs, np.int64)
+        self.roles: dict[str, NDArray] = {}
+        for name, role in (item for t in self.tasks for item in t.roles.items()):
+            many = np.zeros((num_envs, self.world.n_slots), bool)
+            self.roles[name] = many if role.many else np.zeros(num_envs, np.int64)
+        self._names = np.array([t.name for t in self.tasks], object)
         self.episodes: list[ep.Episode] = []
         self._rngs: list[Generator] = []
         self.elapsed = np.zeros(num_envs, np.int64)
         self._stage = np.zeros(num_envs, np.int64)
         self._wrong = np.zeros(num_envs, bool)
+        self._violated = np.zeros(num_envs, bool)
         self._potential = np.zeros(num_envs)
         self._others = np.zeros((num_envs, self.world.n_slots), bool)
+
+    @property
+    def task(self) -> Task:
+        """The task; of a mixture, the first."""
+        return self.tasks[0]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the task's stages, in order; none for a mixture."""
+        return self._stages[0] if len(self.tasks) == 1 else ()
 
     # ---- Gymnasium ----------------------------------------------------------------------------
 
@@ -107,12 +138,14 @@ class TabletopVectorEnv(VectorEnv):
 
         Args:
             seed: World k gets seed + k; or one seed per world, None to go on where it is.
-            options: ``same_scene=True`` puts the present scene back as it began; ``roles`` (role
-                -> slot, or one such dict per world) then asks for other things in it.
-                ``reset_mask`` (n,) names the worlds to reset.
+            options: ``instruction`` (a sentence, or one per world) draws scenes in which it makes
+                sense. ``same_scene=True`` puts the present scene back as it began; then
+                ``instruction``, or ``roles`` (role -> slot, or one such dict per world), asks for
+                other things in it. ``reset_mask`` (n,) names the worlds to reset.
 
         Raises:
             InvalidConfigError: If an option makes no sense.
+            InstructionError: If a sentence is not understood, or fits no thing or several.
         """
         options = dict(options or {})
         mask = options.pop("reset_mask", None)
@@ -186,7 +219,7 @@ class TabletopVectorEnv(VectorEnv):
     def get_state(self) -> dict[str, NDArray]:
         """Everything needed to go on from here bit by bit, as copies of plain arrays."""
         state = {f"world/{k}": v for k, v in self.world.get_state().items()}
-        for name in ("elapsed", "_stage", "_wrong", "_potential"):
+        for name in ("elapsed", "_stage", "_wrong", "_violated", "_potential"):
             state[name] = getattr(self, name).copy()
         state["episodes"] = ep.pack(self.episodes)
         state["rng"] = np.stack([_pack_rng(rng) for rng in self._rngs])
@@ -200,7 +233,7 @@ class TabletopVectorEnv(VectorEnv):
         self.world.set_state(
             {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         )
-        for name in ("elapsed", "_stage", "_wrong", "_potential"):
+        for name in ("elapsed", "_stage", "_wrong", "_violated", "_potential"):
             setattr(self, name, np.array(state[name]))
 
     # ---- inside -------------------------------------------------------------------------------
@@ -220,30 +253,95 @@ class TabletopVectorEnv(VectorEnv):
         self._np_random, self._np_random_seed = self._rngs[0], seeds[0]
 
     def _begin(self, ids: NDArray[np.int64], options: Mapping[str, Any]) -> None:
-        roles = options.get("roles")
-        if options.get("same_scene") or roles is not None:
-            if not options.get("same_scene"):
-                raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
-            if not self.episodes:
-                raise InvalidConfigError("same_scene needs a scene: call reset() once before.")
-            wanted = [roles or {}] * len(ids) if isinstance(roles, (Mapping, type(None))) else roles
-            drawn = [
-                self.episodes[i].asking(self.task, r, self._rngs[i]) if r else self.episodes[i]
-                for i, r in zip(ids, wanted, strict=True)
-            ]
-        else:
-            slots = self.world.n_slots
-            drawn = [ep.Episode.draw(self.task, self._rngs[i], slots) for i in ids]
+        self._set_up(ids, self._drawn(ids, options))
+        if not options.get("same_scene"):
+            self._redraw_solved(ids, options)
+        if self.settings.reward_type == "dense":
+            self._potential[ids] = self._potentials()[ids]
+
+    def _redraw_solved(self, ids: NDArray[np.int64], options: Mapping[str, Any]) -> None:
+        """Draw anew where by chance nothing would be left to do."""
+        for _ in range(_REDRAWS):
+            solved = self._solved()[ids]
+            if not solved.any():
+                return
+            ids = ids[solved]
+            texts = options.get("instruction")
+            if not isinstance(texts, (str, type(None))):
+                texts = [t for t, again in zip(texts, solved, strict=True) if again]
+                options = {**options, "instruction": texts}
+            self._set_up(ids, self._drawn(ids, options))
+
+    def _solved(self) -> NDArray[np.bool_]:
+        """Which worlds are as their sentence wants them, with nothing done. Shape (n,)."""
+        solved = np.zeros(self.num_envs, bool)
+        for k, task in enumerate(self.tasks):
+            mine = self.task_id == k
+            if mine.any() and not task.terminate:
+                solved |= mine & task.goal.holds(self.world, self.roles)
+        return solved
+
+    def _set_up(self, ids: NDArray[np.int64], drawn: list[ep.Episode]) -> None:
+        """Put worlds as their episodes begin."""
         self._adopt(ids, drawn)
         world = self.world
         world.set_objects(ids, [e.binding.specs for e in drawn])
         world.place(ids, np.stack([e.pos for e in drawn]), np.stack([e.quat for e in drawn]))
         world.reset_robot(ids)
-        world.set_visuals(ids, [Visuals()] * len(ids))
+        world.set_visuals(ids, [e.looks for e in drawn])
         world.forward(ids)
-        self.elapsed[ids], self._stage[ids], self._wrong[ids] = 0, 0, False
-        if self.settings.reward_type == "dense":
-            self._potential[ids] = potential(self.task.goal, world, self.roles)[ids]
+        self.elapsed[ids], self._stage[ids] = 0, 0
+        self._wrong[ids], self._violated[ids] = False, False
+
+    def _drawn(self, ids: NDArray[np.int64], options: Mapping[str, Any]) -> list[ep.Episode]:
+        """The episodes that begin."""
+        roles, text = options.get("roles"), options.get("instruction")
+        texts = [text] * len(ids) if isinstance(text, (str, type(None))) else list(text)
+        if len(texts) != len(ids):
+            raise InvalidConfigError(f"{len(texts)} instructions were given for {len(ids)} worlds.")
+        if not options.get("same_scene"):
+            if roles is not None:
+                raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
+            return [self._draw(self._rngs[i], said) for i, said in zip(ids, texts, strict=True)]
+        if not self.episodes:
+            raise InvalidConfigError("same_scene needs a scene: call reset() once before.")
+        if roles is not None and text is not None:
+            raise InvalidConfigError("Give either roles or an instruction, not both.")
+        wanted = [roles or {}] * len(ids) if isinstance(roles, (Mapping, type(None))) else roles
+        return [
+            self._again(int(i), r, said) for i, r, said in zip(ids, wanted, texts, strict=True)
+        ]
+
+    def _draw(self, rng: Generator, said: str | None) -> ep.Episode:
+        """A new episode, of one of the tasks, under a given sentence if there is one."""
+        slots = self.world.n_slots
+        if said is None:
+            k = int(rng.integers(len(self.tasks))) if len(self.tasks) > 1 else 0
+            return replace(ep.Episode.draw(self.tasks[k], rng, slots, self.axes), task=k)
+        fault: InstructionError | None = None
+        for k, task in enumerate(self.tasks):
+            try:
+                for wishes in task.read(said):
+                    drawn = ep.Episode.draw(task, rng, slots, self.axes, wishes, said)
+                    return replace(drawn, task=k)
+            except InstructionError as problem:
+                fault = problem if fault is None else _further(fault, problem)
+        assert fault is not None
+        raise fault
+
+    def _again(self, i: int, roles: Mapping[str, int] | None, said: str | None) -> ep.Episode:
+        """World i's scene once more, under another sentence if one is wanted."""
+        old, fault = self.episodes[i], None
+        if said is None:
+            task = self.tasks[old.task]
+            return old.asking(task, roles, self._rngs[i], self.axes) if roles else old
+        for k, task in enumerate(self.tasks):
+            try:
+                return replace(old.told(task, said), task=k)
+            except InstructionError as problem:
+                fault = problem if fault is None else _further(fault, problem)
+        assert fault is not None
+        raise fault
 
     def _adopt(self, ids: NDArray[np.int64], drawn: Sequence[ep.Episode]) -> None:
         """Take over what episodes ask for."""
@@ -251,10 +349,15 @@ class TabletopVectorEnv(VectorEnv):
             self.episodes = list(drawn)
         for i, episode in zip(ids, drawn, strict=True):
             self.episodes[i] = episode
+            self.task_id[i] = episode.task
             self._others[i] = ep.graspable(episode, self.world.n_slots)
             for name, slot in episode.binding.roles.items():
                 self.roles[name][i] = slot
                 self._others[i, slot] = False
+            for name, slots in episode.binding.groups.items():
+                self.roles[name][i] = False
+                self.roles[name][i, list(slots)] = True
+                self._others[i, list(slots)] = False
 
     def _advance(
         self, actions: NDArray
@@ -263,24 +366,56 @@ class TabletopVectorEnv(VectorEnv):
         if not self.episodes:
             raise InvalidConfigError("Call reset() before step().")
         actions = self._checked(actions)
-        world, goal = self.world, self.task.goal
+        world = self.world
+        if "moved" in self.axes:
+            self._move_things()
         self._controller.apply(world, actions[:, :7])
         world.step(self._substeps)
         self.elapsed += 1
-        success = goal.holds(world, self.roles)
-        done, _ = progress(goal, world, self.roles)
-        self._stage = np.maximum(self._stage, done)
+        ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.num_envs, bool)
+        success = self._judge(ended)
         self._wrong |= (world.finger_touch.all(axis=2) & self._others).any(axis=1)
         rewards = success.astype(np.float64)
         if self.settings.reward_type == "dense":
-            now = potential(goal, world, self.roles)
+            now = self._potentials()
             rewards += now - self._potential
             self._potential = now
-        terminated = success.copy()
-        if self.settings.terminate_action:
-            terminated |= actions[:, 7] > 0
-        truncated = (self.elapsed >= self.horizon) & ~terminated
+        terminated = success | ended | self._violated
+        truncated = (self.elapsed >= self._horizons[self.task_id]) & ~terminated
         return rewards, terminated, truncated, self._info(success)
+
+    def _judge(self, ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which worlds have just succeeded; stages and violations are noted."""
+        world, roles = self.world, self.roles
+        success = np.zeros(self.num_envs, bool)
+        for k, task in enumerate(self.tasks):
+            mine = self.task_id == k
+            if not mine.any():
+                continue
+            task.goal.observe(world, roles)
+            done, _ = progress(task.goal, world, roles)
+            self._stage[mine] = np.maximum(self._stage, done)[mine]
+            if task.keep is not None:
+                task.keep.observe(world, roles)
+                self._violated |= mine & ~task.keep.holds(world, roles)
+            right = task.goal.holds(world, roles) & (ended if task.terminate else ~ended)
+            success |= mine & right & ~self._violated
+        return success
+
+    def _potentials(self) -> NDArray:
+        """Each world's progress towards its goal, 0 to 1. Shape (n,)."""
+        return np.select(
+            [self.task_id == k for k in range(len(self.tasks))],
+            [potential(t.goal, self.world, self.roles) for t in self.tasks],
+        )
+
+    def _move_things(self) -> None:
+        """Move the first role's thing where it is time, unless the gripper is at it."""
+        for i, e in enumerate(self.episodes):
+            if self.elapsed[i] == e.move_at:
+                slots = [*e.binding.roles.values(), *(s for g in e.binding.groups.values() for s in g)]
+                if not self.world.finger_touch[i, slots[0]].any():
+                    self.world.move(i, slots[0], e.move_to)
 
     def _checked(self, actions: NDArray) -> NDArray[np.float64]:
         actions = np.asarray(actions, np.float64)
@@ -317,24 +452,40 @@ class TabletopVectorEnv(VectorEnv):
             else:
                 obs[key][ids] = value
 
+    def _stage_names(self) -> NDArray:
+        """The names of the stages that each world has reached. Shape (n,), of tuples."""
+        names = np.empty(self.num_envs, object)
+        for i, (k, stage) in enumerate(zip(self.task_id, self._stage, strict=True)):
+            names[i] = self._stages[k][:stage]
+        return names
+
     def _info(self, success: NDArray[np.bool_] | None = None) -> dict[str, Any]:
         return {
             "is_success": np.zeros(self.num_envs, bool) if success is None else success,
             "stage": self._stage.copy(),
-            "stages": self._reached[self._stage],
+            "stages": self._stage_names(),
             "wrong_object": self._wrong.copy(),
+            "violated": self._violated.copy(),
+            "task": self._names[self.task_id],
             "instruction": np.array(self.instructions, object),
         }
 
 
-def _find_task(task: str | Task) -> Task:
-    from vla_gym.envs.tasks import TASKS
+def _find_tasks(task: str | Task | Sequence[Task]) -> tuple[Task, ...]:
+    from vla_gym.envs.tasks import MIXTURES, TASKS
 
     if isinstance(task, Task):
-        return task
-    if task not in TASKS:
-        raise UnknownNameError("task", task, TASKS)
-    return TASKS[task]
+        return (task,)
+    if not isinstance(task, str):
+        return tuple(task)
+    if task not in TASKS and task not in MIXTURES:
+        raise UnknownNameError("task", task, (*TASKS, *MIXTURES))
+    return MIXTURES.get(task) or (TASKS[task],)
+
+
+def _further(a: InstructionError, b: InstructionError) -> InstructionError:
+    """Of two complaints about a sentence, the one that understood more of it."""
+    return b if b.understood > a.understood else a
 
 
 _MASK = (1 << 64) - 1

@@ -179,12 +179,7 @@ def _of_step(infos: Mapping[str, Any], key: str, done: NDArray[np.bool_], n: int
 
 
 def _stage_names(venv: Any) -> tuple[str, ...]:
-    task = getattr(venv.unwrapped, "task", None)
-    if task is None:
-        return ()
-    from vla_gym.envs.reward import stages_of
-
-    return tuple(stage.name for stage in stages_of(task.goal))
+    return tuple(getattr(venv.unwrapped, "stages", ()))
 
 
 def _versions() -> dict[str, str]:

@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.world.objects import KINDS
-from vla_gym.world.predicates import And, Held, Inside, Predicate, Roles, View
+from vla_gym.world.predicates import (
+    DIRECTIONS,
+    And,
+    Beside,
+    Each,
+    Free,
+    Held,
+    Inside,
+    Lifted,
+    Near,
+    Not,
+    On,
+    Once,
+    Over,
+    Predicate,
+    Pressed,
+    Roles,
+    Then,
+    Touched,
+    View,
+)
 from vla_gym.world.world import World
 
 CLEARANCE = 0.035
-"""Height that a carried object keeps above rims on its way [m]."""
+"""Height that a carried thing keeps above rims and other things on its way [m]."""
 HOVER = 0.09
 """Height above the grasp from which the gripper descends [m]."""
-_NAMES = list(KINDS)
+FINGERTIP = 0.016
+"""How far the fingers reach below the TCP, and some [m]."""
+_INNER = np.array([kind.inner for kind in KINDS.values()])
 _FLOOR = np.array([kind.floor for kind in KINDS.values()])
-_SQUARE = np.array([not k.round for k in KINDS.values()])
-_MUG = _NAMES.index("mug")
+_SQUARE = np.array([k.grip == "square" for k in KINDS.values()])
+_SIDE = np.array([k.grip == "side" for k in KINDS.values()])
 
 
 @dataclass
@@ -36,20 +59,67 @@ class Motion:
     yaw: NDArray
     grip: NDArray
 
+    @classmethod
+    def choose(cls, choice: NDArray, motions: Sequence[Motion]) -> Motion:
+        """World i does `motions[choice[i]]`."""
+        rows = np.arange(len(choice))
+        return cls(
+            np.stack([m.delta for m in motions])[choice, rows],
+            np.stack([m.yaw for m in motions])[choice, rows],
+            np.stack([m.grip for m in motions])[choice, rows],
+        )
+
+    @classmethod
+    def rest(cls, n: int) -> Motion:
+        """Stay, fingers open."""
+        return cls(np.zeros((n, 3)), np.zeros(n), np.ones(n))
+
 
 @functools.singledispatch
-def motion_for(goal: Predicate, world: World, roles: Roles) -> Motion:
-    """The next motion towards a goal; a fact without a skill asks for rest."""
-    n = world.n
-    return Motion(np.zeros((n, 3)), np.zeros(n), np.ones(n))
+def motion_for(goal: Predicate, world: World, roles: Roles) -> Motion | None:
+    """The next motion towards a goal, or None for a fact that no skill brings about."""
+    return None
 
 
 @motion_for.register
-def _(goal: And, world: World, roles: Roles) -> Motion:
-    first = goal.left
-    while isinstance(first, And):
-        first = first.left
-    return motion_for(first, world, roles)
+def _(goal: And, world: World, roles: Roles) -> Motion | None:
+    """The first part that does not hold yet; when all hold, the last one's motion."""
+    skilled = [
+        (part, motion) for part in _parts(goal)
+        if (motion := motion_for(part, world, roles)) is not None
+    ]  # fmt: skip
+    if not skilled:
+        return None
+    unmet = np.stack([~part.holds(world, roles) for part, _ in skilled])
+    choice = np.where(unmet.any(axis=0), unmet.argmax(axis=0), len(skilled) - 1)
+    return Motion.choose(choice, [motion for _, motion in skilled])
+
+
+@motion_for.register
+def _(goal: Then, world: World, roles: Roles) -> Motion | None:
+    motions = [motion_for(part, world, roles) or Motion.rest(world.n) for part in goal.parts()]
+    return Motion.choose(goal.first.holds(world, roles).astype(int), motions)
+
+
+@motion_for.register
+def _(goal: Once, world: World, roles: Roles) -> Motion | None:
+    return motion_for(goal.fact, world, roles)
+
+
+@motion_for.register
+def _(goal: Each, world: World, roles: Roles) -> Motion | None:
+    here = {**roles, goal.member: goal.next_member(world, roles)}
+    return motion_for(goal.fact, world, here)
+
+
+@motion_for.register
+def _(goal: Not, world: World, roles: Roles) -> Motion | None:
+    return release(world) if isinstance(goal.fact, (Held, Touched)) else None
+
+
+@motion_for.register
+def _(goal: Free, world: World, roles: Roles) -> Motion:
+    return release(world)
 
 
 @motion_for.register
@@ -58,22 +128,78 @@ def _(goal: Held, world: World, roles: Roles) -> Motion:
 
 
 @motion_for.register
+def _(goal: Lifted, world: World, roles: Roles) -> Motion:
+    up = Motion(np.tile([0.0, 0.0, 0.05], (world.n, 1)), np.zeros(world.n), -np.ones(world.n))
+    held = Held(goal.thing).holds(world, roles)
+    return Motion.choose(held.astype(int), [grasp(world, View.of(world, roles[goal.thing])), up])
+
+
+@motion_for.register
+def _(goal: Near, world: World, roles: Roles) -> Motion:
+    motion = grasp(world, View.of(world, roles[goal.thing]))
+    motion.grip[:] = 1.0
+    return motion
+
+
+@motion_for.register
+def _(goal: Pressed, world: World, roles: Roles) -> Motion:
+    thing = View.of(world, roles[goal.thing])
+    to = thing.pos - world.tcp_pos
+    off = np.linalg.norm(to[:, :2], axis=1)
+    to[:, 2] = np.where(off < 0.012, thing.top - 0.02, thing.top + 0.03) - world.tcp_pos[:, 2]
+    to[:, :2] *= np.clip(1.0 - (to[:, 2] - 0.03) / 0.05, 0.0, 1.0)[:, None]
+    return Motion(to, np.zeros(world.n), -np.ones(world.n))
+
+
+@motion_for.register
 def _(goal: Inside, world: World, roles: Roles) -> Motion:
     thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
+    spot, middle = _free_spot(world, thing, place)
+    near = np.where(middle, 0.45 * place.half[:, :2].min(axis=1), 0.012)
+    return _put(goal, world, roles, spot, _release_height(world, thing, place), near)
+
+
+@motion_for.register
+def _(goal: On, world: World, roles: Roles) -> Motion:
+    base = View.of(world, roles[goal.base])
+    return _put(goal, world, roles, base.pos[:, :2], base.top, np.full(world.n, 0.006))
+
+
+@motion_for.register
+def _(goal: Beside, world: World, roles: Roles) -> Motion:
+    thing, base = View.of(world, roles[goal.thing]), View.of(world, roles[goal.base])
+    far = thing.half[:, :2].max(axis=1) + base.half[:, :2].max(axis=1) + 0.035
+    spot = base.pos[:, :2] + far[:, None] * np.array(DIRECTIONS[goal.side])
+    return _put(goal, world, roles, spot, np.zeros(world.n), np.full(world.n, 0.015))
+
+
+@motion_for.register
+def _(goal: Over, world: World, roles: Roles) -> Motion:
+    thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
+    return push(world, thing, place.pos[:, :2])
+
+
+def _put(
+    goal: Inside | On | Beside, world: World, roles: Roles, spot: NDArray, height: NDArray,
+    near: NDArray,
+) -> Motion:  # fmt: skip
+    """Take a thing, carry it to a spot, let go.
+
+    Args:
+        goal: What it is for; lets go when it holds.
+        world: The worlds.
+        roles: Role -> slot.
+        spot: Where the thing's middle shall be. Shape (n, 2), [m].
+        height: Where its underside shall be. Shape (n,), [m].
+        near: Distance from the spot at which it may be let go. Shape (n,), [m].
+    """
+    thing = View.of(world, roles[goal.thing])
     held = Held(goal.thing).holds(world, roles)
-    across = np.linalg.norm((thing.pos - place.pos)[:, :2], axis=1)
-    over = across < 0.45 * place.half[:, :2].min(axis=1)
-    low = thing.bottom < _release_height(place) + 0.004
-    done = goal.holds(world, roles)
-    motions = [
-        release(world, place), carry(world, thing, place), grasp(world, thing)
-    ]  # fmt: skip
-    choice = np.select([done | (over & low), held], [0, 1], 2)
-    rows = np.arange(world.n)
-    return Motion(
-        np.stack([m.delta for m in motions])[choice, rows],
-        np.stack([m.yaw for m in motions])[choice, rows],
-        np.stack([m.grip for m in motions])[choice, rows],
+    over = np.linalg.norm(thing.pos[:, :2] - spot, axis=1) < near
+    low = thing.bottom < height + 0.008
+    choice = np.select([goal.holds(world, roles) | (over & low), held], [0, 1], 2)
+    return Motion.choose(
+        choice, [release(world), carry(world, thing, spot, height), grasp(world, thing)]
     )
 
 
@@ -83,7 +209,8 @@ def grasp(world: World, thing: View) -> Motion:
     to = thing.pos - tcp
     to[:, 2] = np.maximum(thing.pos[:, 2], 0.016) - tcp[:, 2]
     off = np.linalg.norm(to[:, :2], axis=1)
-    high = np.clip((off - 0.012) * 4 + (np.abs(yaw) - 0.15) * 0.3, 0.0, HOVER)
+    hover = np.maximum(HOVER, _tallest(world, thing) + 0.02 - thing.pos[:, 2])
+    high = np.clip((off - 0.012) * 4 + (np.abs(yaw) - 0.15) * 0.3, 0.0, hover)
     at = (off < 0.014) & (np.abs(to[:, 2]) < 0.014) & (np.abs(yaw) < 0.25)
     delta = to.copy()
     delta[:, 2] += high
@@ -92,22 +219,21 @@ def grasp(world: World, thing: View) -> Motion:
     return Motion(delta, yaw, np.where(at, -1.0, 1.0))
 
 
-def carry(world: World, thing: View, place: View) -> Motion:
-    """Lift, move above, lower. Before it: `thing` is held; after it: low over `place`."""
-    to = place.pos - thing.pos
+def carry(world: World, thing: View, spot: NDArray, height: NDArray) -> Motion:
+    """Lift, move above, lower. Before it: `thing` is held; after it: low over the spot."""
+    to = np.concatenate([spot - thing.pos[:, :2], np.zeros((world.n, 1))], axis=1)
     off = np.linalg.norm(to[:, :2], axis=1)
-    rim = place.pos[:, 2] + place.half[:, 2]
-    high = np.maximum(rim, 0.045) + CLEARANCE
+    high = np.maximum.reduce([height + 0.012, _tallest(world, thing), np.full(world.n, 0.045)])
     share = np.clip((off - 0.015) / 0.03, 0.0, 1.0)
-    aim = (1 - share) * (_release_height(place) - 0.004) + share * high
-    delta = to.copy()
-    delta[:, 2] = aim - thing.bottom
-    safe = np.where(off > 0.015, np.clip((thing.bottom - 0.015) / 0.045, 0.0, 1.0), 1.0)
-    delta[:, :2] *= safe[:, None]
-    return Motion(delta, np.zeros(world.n), -np.ones(world.n))
+    aim = (1 - share) * (height + 0.003) + share * (high + CLEARANCE)
+    to[:, 2] = aim - thing.bottom
+    # not sideways before it is high enough
+    rise = np.clip((thing.bottom - high - CLEARANCE + 0.065) / 0.045, 0.0, 1.0)
+    to[:, :2] *= np.where(off > 0.015, rise, 1.0)[:, None]
+    return Motion(to, np.zeros(world.n), -np.ones(world.n))
 
 
-def release(world: World, place: View) -> Motion:
+def release(world: World) -> Motion:
     """Open, then rise. After it: nothing is touched."""
     delta = np.zeros((world.n, 3))
     open_share = np.clip((world.gripper_width - 0.055) / 0.02, 0.0, 1.0)
@@ -115,11 +241,72 @@ def release(world: World, place: View) -> Motion:
     return Motion(delta, np.zeros(world.n), np.ones(world.n))
 
 
-def _release_height(place: View) -> NDArray:
-    """Height of a thing's underside at which it may be let go. Shape (n,), [m]."""
+def push(world: World, thing: View, spot: NDArray) -> Motion:
+    """Get behind `thing` with closed fingers and push it, low, towards a spot."""
+    tcp, n = world.tcp_pos, world.n
+    way = spot - thing.pos[:, :2]
+    left = np.linalg.norm(way, axis=1)
+    ahead = way / np.maximum(left, 1e-6)[:, None]
+    size = thing.half[:, :2].max(axis=1)
+    from_tcp = thing.pos[:, :2] - tcp[:, :2]
+    along = (from_tcp * ahead).sum(axis=1)
+    side = from_tcp - along[:, None] * ahead
+    aside = np.linalg.norm(side, axis=1)
+    low = tcp[:, 2] < 0.030
+    pushing = low & (along > 0) & (aside < 0.35 * size)
+    behind = thing.pos[:, :2] - ahead * (size + 0.025)[:, None]
+    to = np.concatenate([behind - tcp[:, :2], np.zeros((n, 1))], axis=1)
+    off = np.linalg.norm(to[:, :2], axis=1)
+    height = np.where(off < 0.012, 0.014, np.maximum(0.09, _tallest(world, thing) + 0.02))
+    to[:, 2] = height - tcp[:, 2]
+    to[:, :2] *= np.clip(1.0 - (to[:, 2] - 0.02) / 0.05, 0.0, 1.0)[:, None]
+    forth = np.concatenate([ahead * np.minimum(left + 0.004, 0.03)[:, None] + 0.7 * side,
+                            (0.014 - tcp[:, 2])[:, None]], axis=1)  # fmt: skip
+    return Motion(np.where(pushing[:, None], forth, to), np.zeros(n), -np.ones(n))
+
+
+def _parts(goal: Predicate) -> list[Predicate]:
+    """The facts of nested conjunctions, left to right."""
+    if isinstance(goal, And):
+        return [p for part in goal.parts() for p in _parts(part)]
+    return [goal]
+
+
+def _free_spot(world: World, thing: View, place: View) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Where to put something in a container: its middle, or beside what lies there already.
+
+    Returns:
+        The spot (n, 2) [m], and whether it is the middle (n,).
+    """
+    inner = 0.5 * _INNER[place.kind] * place.scale[:, None]
+    offsets = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
+    local = offsets[None] * inner[:, None]
+    spots = place.pos[:, None, :2] + np.einsum("nij,nkj->nki", place.mat[:, :2, :2], local)
+    rows, others = np.arange(world.n), world.present.copy()
+    others[rows, thing.slot] = others[rows, place.slot] = False
+    away = np.linalg.norm(spots[:, :, None] - world.object_pos[:, None, :, :2], axis=-1)
+    room = np.where(others[:, None], away, 1.0).min(axis=2)
+    # the first spot with enough room, else the one with most
+    choice = np.where((room > 0.05).any(axis=1), (room > 0.05).argmax(axis=1), room.argmax(axis=1))
+    return spots[rows, choice], choice == 0
+
+
+def _tallest(world: World, thing: View) -> NDArray:
+    """Height of the highest of the other things. Shape (n,), [m]."""
+    top = world.top
+    top[np.arange(world.n), thing.slot] = 0.0
+    return top.max(axis=1)
+
+
+def _release_height(world: World, thing: View, place: View) -> NDArray:
+    """Height of a thing's underside at which it may be let go. Shape (n,), [m].
+
+    The fingertips stay above the rim: opened inside, they would wedge and lift the container.
+    """
     rim = place.pos[:, 2] + place.half[:, 2]
     floor = place.pos[:, 2] - place.half[:, 2] + _FLOOR[place.kind] * place.scale
-    return np.maximum(floor + 0.008, rim - 0.012)
+    grip = np.clip(world.tcp_pos[:, 2] - thing.bottom, 0.0, 0.06)
+    return np.maximum.reduce([floor + 0.008, rim - 0.012, rim + FINGERTIP - grip])
 
 
 def _yaw_error(world: World, thing: View) -> NDArray:
@@ -132,6 +319,6 @@ def _yaw_error(world: World, thing: View) -> NDArray:
     side = np.arctan2(thing.mat[:, 1, 1], thing.mat[:, 0, 1])
     quarter, half = np.pi / 2, np.pi
     square = (flat - tool + quarter / 2) % quarter - quarter / 2
-    mug = (side - tool + half / 2) % half - half / 2
+    along = (side - tool + half / 2) % half - half / 2
     plain = (half / 2 - tool + half / 2) % half - half / 2
-    return np.where(_SQUARE[thing.kind], square, np.where(thing.kind == _MUG, mug, plain))
+    return np.where(_SQUARE[thing.kind], square, np.where(_SIDE[thing.kind], along, plain))

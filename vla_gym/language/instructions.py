@@ -8,44 +8,45 @@ from collections.abc import Mapping, Sequence
 from numpy.random import Generator
 
 from vla_gym.errors import InstructionError
-from vla_gym.language.vocabulary import KIND_NOUNS, SIZE_WORDS, all_colours
+from vla_gym.language.phrase import Phrase, read_phrase
 
-PICK_PLACE_TEMPLATES: tuple[str, ...] = (
-    "put {object} in {target}",
-    "place {object} in {target}",
-    "put {object} into {target}",
-    "drop {object} into {target}",
-    "move {object} into {target}",
-    "pick up {object} and put it in {target}",
-    "put {object} on {target}",
-    "place {object} on {target}",
-    "put {object} onto {target}",
-    "set {object} down on {target}",
-    "move {object} onto {target}",
-    "pick up {object} and put it on {target}",
-)
-"""Paraphrases of pick-and-place: those with "in" for hollow targets, with "on" for flat ones."""
-
-PREPOSITIONS: dict[str, str] = {"bowl": "in", "mug": "in", "plate": "on", "tray": "on"}
-"""Preposition by kind of target."""
-
+PREPOSITIONS: dict[str, str] = {"bowl": "in", "mug": "in", "box": "in"}
+"""Kinds that things are put in; on all others they are put on."""
+_IN, _ON = ("in", "into", "inside"), ("on", "onto")
 _SLOT = re.compile(r"\{(\w+)\}")
+_PLACED = re.compile(r"\b(in|into|inside|on|onto) \{(\w+)\}")
+_POLITE = ("please", "now", "robot")
 
 
-def templates_for(target_kind: str) -> tuple[str, ...]:
-    """Pick-and-place templates whose preposition suits the target."""
-    word = PREPOSITIONS.get(target_kind, "on")
-    fits = {"in": (" in ", " into "), "on": (" on ", " onto ")}[word]
-    return tuple(t for t in PICK_PLACE_TEMPLATES if any(p in t for p in fits))
+def suits(template: str, kinds: Mapping[str, str]) -> bool:
+    """Whether a template's "in" and "on" suit what they stand before.
+
+    Args:
+        template: Text with role names in braces.
+        kinds: Role name -> kind of the thing that plays it.
+    """
+    for word, role in _PLACED.findall(template):
+        right = _IN if PREPOSITIONS.get(kinds.get(role, ""), "on") == "in" else _ON
+        if word not in right:
+            return False
+    return True
 
 
-def pick_template(target_kind: str, rng: Generator | None = None) -> str:
-    """Draw a template; the first, plainest one without a generator."""
-    options = templates_for(target_kind)
+def pick_template(
+    templates: Sequence[str], kinds: Mapping[str, str], rng: Generator | None = None
+) -> str:
+    """Draw one of the templates that suit; the first, plainest one without a generator.
+
+    Raises:
+        InstructionError: If none suits.
+    """
+    options = [t for t in templates if suits(t, kinds)]
+    if not options:
+        raise InstructionError(f"None of the phrasings {list(templates)} suits {dict(kinds)}.")
     return options[0 if rng is None else int(rng.integers(len(options)))]
 
 
-def render(template: str, phrases: Mapping[str, str]) -> str:
+def render(template: str, phrases: Mapping[str, object]) -> str:
     """Fill a template.
 
     Args:
@@ -58,41 +59,52 @@ def render(template: str, phrases: Mapping[str, str]) -> str:
             f"The template {template!r} needs a phrase for {', '.join(missing)}; "
             f"given: {', '.join(phrases) or '(none)'}."
         )
-    return _SLOT.sub(lambda m: phrases[m.group(1)], template)
+    return _SLOT.sub(lambda m: str(phrases[m.group(1)]), template)
 
 
-def parse(text: str, templates: Sequence[str] = PICK_PLACE_TEMPLATES) -> tuple[str, dict[str, str]]:
-    """Find the template and phrases that a sentence was made of.
+def words_of(text: str) -> list[str]:
+    """The words of a sentence, lower case, without punctuation and politeness."""
+    words = re.findall(r"[a-z]+", text.lower())
+    while words and words[0] in _POLITE:
+        words = words[1:]
+    return words
+
+
+def parse(text: str, templates: Sequence[str]) -> list[tuple[str, dict[str, Phrase]]]:
+    """Find the templates and phrases that a sentence can have been made of.
 
     Args:
         text: The sentence.
-        templates: Templates to try, in order.
+        templates: Templates to try.
 
     Returns:
-        The template, and role name -> phrase.
+        Each reading: the template, and role name -> phrase.
 
     Raises:
         InstructionError: Naming the first word that was not understood and what could stand there.
     """
-    words = text.lower().strip().rstrip(".!").split()
-    best = -1
-    expected: list[str] = []
+    words = words_of(text)
+    readings: list[tuple[str, dict[str, Phrase]]] = []
+    best, expected = -1, []
     for template in templates:
-        at, phrases, wanted = _match(words, template.split())
+        at, phrases, wanted = _match(words, re.findall(r"\{\w+\}|[a-z]+", template))
         if not wanted:
-            return template, phrases
-        if at > best:
-            best, expected = at, []
-        if at == best:
+            readings.append((template, phrases))
+        elif at > best:
+            best, expected = at, list(wanted)
+        elif at == best:
             expected += [w for w in wanted if w not in expected]
+    if readings:
+        return readings
     found = repr(words[best]) if best < len(words) else "the end of the sentence"
     raise InstructionError(
         f"Did not understand {found} (word {best + 1} of {text!r}). "
-        f"What could stand there: {', '.join(expected)}."
+        f"What could stand there: {', '.join(expected)}.",
+        understood=best,
     )
 
 
-def _match(words: list[str], pattern: list[str]) -> tuple[int, dict[str, str], list[str]]:
+def _match(words: list[str], pattern: list[str]) -> tuple[int, dict[str, Phrase], list[str]]:
     """Match word by word; returns how far it came, phrases, and what was wanted at a failure."""
     at, phrases = 0, {}
     for part in pattern:
@@ -102,27 +114,8 @@ def _match(words: list[str], pattern: list[str]) -> tuple[int, dict[str, str], l
                 return at, phrases, [part]
             at += 1
             continue
-        end, wanted = _noun_phrase(words, at)
-        if wanted:
-            return end, phrases, wanted
-        phrases[slot.group(1)] = " ".join(words[at:end])
-        at = end
+        at, phrase, wanted = read_phrase(words, at)
+        if phrase is None:
+            return at, phrases, wanted
+        phrases[slot.group(1)] = phrase
     return (at, phrases, ["the end of the sentence"]) if at < len(words) else (at, phrases, [])
-
-
-def _noun_phrase(words: list[str], at: int) -> tuple[int, list[str]]:
-    """Read "the [size] [colour] noun"; returns where it ended and what was wanted, if it failed."""
-    sizes = [w for group in SIZE_WORDS.values() for w in group]
-    nouns = [w for group in KIND_NOUNS.values() for w in group]
-    colours = list(all_colours())
-    if at >= len(words) or words[at] != "the":
-        return at, ["the"]
-    at += 1
-    allowed = sizes + colours + nouns
-    for group in (sizes, colours):
-        if at < len(words) and words[at] in group:
-            at += 1
-            allowed = (colours if group is sizes else []) + nouns
-    if at < len(words) and words[at] in nouns:
-        return at + 1, []
-    return at, allowed

@@ -2,75 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 from numpy.random import Generator
 
 from vla_gym.errors import InstructionError
-from vla_gym.language.vocabulary import KIND_NOUNS, SIZE_WORDS, colour_name
-
-
-class Described(Protocol):
-    """What has to be known of an object to name it."""
-
-    @property
-    def kind(self) -> str:
-        """Kind of object."""
-        ...
-
-    @property
-    def size(self) -> str:
-        """Named size."""
-        ...
-
-    @property
-    def rgb(self) -> tuple[float, float, float]:
-        """Colour, sRGB in 0 to 1."""
-        ...
+from vla_gym.language.phrase import SUPERLATIVES, Phrase, Seen, resolve
+from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS, SIZE_WORDS
 
 
 def refer(
-    specs: Sequence[Described | None],
+    seen: Seen,
     index: int,
     rng: Generator | None = None,
-    colours: Sequence[str | None] | None = None,
     synonyms: bool = False,
-) -> str:
-    """Name one object by colour and kind, and by size where those two do not suffice.
+    reasoning: bool = False,
+    among: Sequence[int] | None = None,
+) -> Phrase:
+    """Name one object: by colour and kind, and by size where those two do not suffice.
 
     Args:
-        specs: The scene's objects; None marks an empty slot.
+        seen: The scene.
         index: Which one to name.
-        rng: Chooses among nouns when `synonyms` is set.
-        colours: Colour word of each object; nearest basic words by default.
-        synonyms: Use any noun of the kind rather than the canonical one.
-
-    Returns:
-        For example "the red cube".
+        rng: Chooses where there is a choice; None takes the plainest.
+        synonyms: Use another noun of the kind than the usual one.
+        reasoning: Use a superlative or an exclusion instead of the thing's own colour, if one fits.
+        among: Slots that the listener would think of; None for all.
 
     Raises:
         InstructionError: No such phrase is unique in the scene.
     """
-    if not 0 <= index < len(specs) or specs[index] is None:
+    if not 0 <= index < len(seen.kinds) or seen.kinds[index] is None:
         raise InstructionError(f"There is no object in slot {index} to name.")
-    words = [
-        None if s is None else (colours[i] if colours and colours[i] else colour_name(s.rgb))
-        for i, s in enumerate(specs)
-    ]
-    spec = specs[index]
-    assert spec is not None
-    rivals = [
-        s for i, s in enumerate(specs)
-        if s is not None and i != index and s.kind == spec.kind and words[i] == words[index]
-    ]  # fmt: skip
-    nouns = KIND_NOUNS[spec.kind]
-    noun = nouns[int(rng.integers(len(nouns)))] if synonyms and rng is not None else nouns[0]
-    if not rivals:
-        return f"the {words[index]} {noun}"
-    if all(s.size != spec.size for s in rivals):
-        return f"the {SIZE_WORDS[spec.size][0]} {words[index]} {noun}"
+    for phrase in _candidates(seen, index, rng, synonyms, reasoning):
+        if resolve(phrase, seen, among) == [index]:
+            return phrase
+    kind, colour, size = seen.kinds[index], seen.colours[index], seen.sizes[index]
     raise InstructionError(
-        f"Slot {index} is one of several {spec.size} {words[index]} {spec.kind} objects: no phrase "
-        "of size, colour and kind names it alone. Give one of them another colour, kind or size."
+        f"Slot {index} is one of several {size} {colour} {kind} objects: no phrase of size, colour "
+        "and kind names it alone. Give one of them another colour, kind or size."
     )
+
+
+def _candidates(
+    seen: Seen, index: int, rng: Generator | None, synonyms: bool, reasoning: bool
+) -> Iterator[Phrase]:
+    kind, colour = seen.kinds[index], seen.colours[index]
+    assert kind is not None
+    nouns = KIND_NOUNS[kind]
+    noun = nouns[0]
+    if synonyms and len(nouns) > 1:
+        noun = nouns[1 if rng is None else 1 + int(rng.integers(len(nouns) - 1))]
+    if reasoning:
+        yield from _reasoned(seen, noun, colour, rng)
+    yield Phrase(noun, colour)
+    sizes = SIZE_WORDS[seen.sizes[index]]
+    size = sizes[0 if rng is None or not synonyms else int(rng.integers(len(sizes)))]
+    yield Phrase(noun, colour, size)
+
+
+def _reasoned(seen: Seen, noun: str, colour: str, rng: Generator | None) -> Iterator[Phrase]:
+    others = sorted({c for c, k in zip(seen.colours, seen.kinds, strict=True) if k} - {colour})
+    options = [Phrase(noun, superlative=word) for word in SUPERLATIVES]
+    options += [Phrase(noun, other_than=word) for word in others]
+    options += [Phrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES]
+    order = range(len(options)) if rng is None else rng.permutation(len(options))
+    yield from (options[i] for i in order)

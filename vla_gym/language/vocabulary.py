@@ -62,15 +62,29 @@ COLOUR_SYNONYMS: dict[str, RGB] = {
 """Further colour words with their own sRGB: known from pretraining, never from robot episodes."""
 
 KIND_NOUNS: dict[str, tuple[str, ...]] = {
-    "cube": ("cube", "block", "box"),
-    "cylinder": ("cylinder", "can", "tin"),
+    "cube": ("cube", "block"),
+    "cylinder": ("cylinder", "tube"),
     "ball": ("ball", "sphere", "orb"),
     "mug": ("mug", "cup"),
     "bowl": ("bowl", "basin"),
     "plate": ("plate", "dish", "saucer"),
     "tray": ("tray", "platter"),
+    "brick": ("brick", "bar"),
+    "stone": ("stone", "rock", "pebble"),
+    "star": ("star", "asterisk"),
+    "bottle": ("bottle", "flask"),
+    "can": ("can", "tin"),
+    "puck": ("puck", "disc"),
+    "cone": ("cone", "pyramid"),
+    "box": ("box", "crate"),
+    "shelf": ("shelf", "rack"),
+    "button": ("button", "buzzer"),
+    "mat": ("mat", "zone"),
 }
-"""Nouns of each kind of object, canonical first."""
+"""Nouns of each kind of object, canonical first; the others belong to the novelty axis "nouns"."""
+
+ANYTHING: tuple[str, ...] = ("thing", "object", "one")
+"""Nouns that fit every kind."""
 
 SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "small": ("small", "little", "tiny"),

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from vla_gym.errors import CheckpointError
 from vla_gym.vlm import tower
-from vla_gym.vlm.roles import RoleReader
+from vla_gym.vlm.roles import ROLES_FILE, RoleReader
 from vla_gym.vlm.tokens import learn_merges, vocabulary_size, write_merges
 
 CONFIG_FILE, WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
@@ -64,6 +66,28 @@ def build(folder: Path, words: list[str]) -> tuple[open_clip.CLIP, RoleReader, A
     clip = open_clip.CLIP(**config)
     tokenizer = open_clip.SimpleTokenizer(str(path), context_length=CONTEXT)
     return clip, RoleReader(TEXT_WIDTH, EMBED_DIM), tokenizer
+
+
+def warm_start(clip: nn.Module, roles: RoleReader, folder: Path) -> None:
+    """Take over an earlier model's weights, except those of single words.
+
+    Args:
+        clip: Changed in place.
+        roles: Changed in place.
+        folder: Of the earlier model.
+
+    Raises:
+        CheckpointError: If there is no such model, or it has another shape.
+    """
+    try:
+        for module, name in ((clip, WEIGHTS_FILE), (roles, ROLES_FILE)):
+            weights = load_file(folder / name)
+            weights.pop("token_embedding.weight", None)
+            missing, unknown = module.load_state_dict(weights, strict=False)
+            if unknown or set(missing) - {"token_embedding.weight"}:
+                raise CheckpointError(f"{folder / name} belongs to a model of another shape.")
+    except (OSError, RuntimeError, SafetensorError) as fault:
+        raise CheckpointError(f"Cannot begin from the model in {folder}: {fault}") from fault
 
 
 def save_weights(clip: nn.Module, roles: RoleReader, folder: Path) -> None:

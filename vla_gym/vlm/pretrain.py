@@ -56,6 +56,9 @@ class PretrainConfig:
     """Seconds between checkpoints, each of which is validated."""
     valid_batches: int = 6
     """Batches of held-out pictures."""
+    init: str = ""
+    """Folder of an earlier model of this shape, to begin from its weights; its words are learnt
+    afresh, since every vocabulary numbers them differently."""
     resume: bool = False
     """Go on from the last checkpoint in `out`."""
     export: bool = False
@@ -74,6 +77,8 @@ class Trainer:
         self._pace = _Pace(config.threads)
         torch.manual_seed(config.seed)
         self.clip, self.roles, self.tokenizer = embedded.build(self.out, vocabulary())
+        if config.init:
+            embedded.warm_start(self.clip, self.roles, Path(config.init))
         self.clip.to(memory_format=torch.channels_last)
         self.mean, self.std = torch.tensor(embedded.MEAN), torch.tensor(embedded.STD)
         self.facts = losses.make_facts(embedded.EMBED_DIM)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from vla_gym.language.instructions import PICK_PLACE_TEMPLATES
-from vla_gym.language.vocabulary import KIND_NOUNS
+from vla_gym.envs.tasks import MIXTURES
+from vla_gym.language.phrase import SUPERLATIVES
+from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS
 from vla_gym.vlm.phrases import (
     _SIZE_WORDS,
     _THINGS,
@@ -54,6 +55,8 @@ BOTH = (
     "push {object} next to {target}",
     "push {object} towards {target}",
     "slide {object} against {target}",
+    "slide {object} to {target}",
+    "slide {object} onto {target}",
     "put {object} next to {target}",
     "place {object} beside {target}",
     "put {object} left of {target}",
@@ -92,11 +95,30 @@ ALONE = (
     "where is {object}",
     "go to {object}",
     "turn {object} over",
+    "stand {object} up",
+    "set {object} upright",
+    "open {object}",
+    "close {object}",
     "rotate {object}",
     "put {object} down",
     "move {object}",
 )
-_FRAMES = BOTH + PICK_PLACE_TEMPLATES
+_TASKS = tuple(t for task in MIXTURES["Tabletop"] for t in task.all_phrases)
+_SLOT = re.compile(r"\{\w+\}")
+
+
+def _frames(roles: int) -> tuple[str, ...]:
+    """The tasks' sentences with so many roles, which are called object and target here."""
+    frames = []
+    for text in _TASKS:
+        if len(_SLOT.findall(text)) == roles:
+            names = iter(("{object}", "{target}"))
+            frames.append(_SLOT.sub(lambda m, names=names: next(names), text))
+    return tuple(dict.fromkeys(frames))
+
+
+_FRAMES = BOTH + _frames(2)
+_SINGLE = ALONE + _frames(1)
 _KINDS = list(KINDS)
 NOTHING = len(_KINDS)
 """Stands for "no object" among kinds."""
@@ -126,7 +148,8 @@ class Queries:
 
 def vocabulary() -> list[str]:
     """Every word that pretraining uses; frequent ones repeat."""
-    lines = [*_FRAMES, *ALONE, _CAPTION, "the a that", *_THINGS]
+    lines = [*_FRAMES, *_SINGLE, *_TASKS, _CAPTION, "the a that is not", *_THINGS]
+    lines += [*SUPERLATIVES, *ANYTHING, "everything all"]
     lines += [w for words in _SIZE_WORDS.values() for w in words]
     lines += [n for nouns in KIND_NOUNS.values() for n in nouns] + list(WORDS)
     return [w for line in lines for w in re.findall(r"[a-z]+", line.lower())]
@@ -210,7 +233,7 @@ def _instruction(rng: Generator, things: list[Thing]) -> Row:
     if first is None:
         return _denial(rng, things, {})
     if second is None or rng.random() < 0.15:
-        return str(rng.choice(ALONE)).format(object=first.text), (i, ABSENT), (first, None)
+        return str(rng.choice(_SINGLE)).format(object=first.text), (i, ABSENT), (first, None)
     text = str(rng.choice(_FRAMES)).format(object=first.text, target=second.text)
     return text, (i, j), (first, second)
 

@@ -194,7 +194,11 @@ def _spec(thing: Thing) -> ObjectSpec:
 def _put_inside(scene: _Scene, rng: Generator) -> None:
     """Move one graspable thing into a container."""
     small = [i for i, t in enumerate(scene.things) if KINDS[t.kind].graspable]
-    large = [i for i, t in enumerate(scene.things) if t.kind in ("bowl", "plate", "tray")]
+    large = [
+        i
+        for i, t in enumerate(scene.things)
+        if KINDS[t.kind].container and not KINDS[t.kind].graspable
+    ]
     if not small or not large:
         return
     a, b = int(rng.choice(small)), int(rng.choice(large))

@@ -26,7 +26,7 @@ class Geom:
     """
 
     shape: str
-    """``"box"``, ``"cylinder"``, ``"sphere"`` or ``"capsule"``."""
+    """``"box"``, ``"cylinder"``, ``"sphere"``, ``"capsule"`` or ``"ellipsoid"``."""
     size: tuple[float, ...]
     """MuJoCo's half sizes of that shape [m]."""
     pos: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -59,6 +59,13 @@ class Kind:
     """Whether the footprint is a disc (else a rectangle)."""
     rolls: bool = False
     """Whether it needs rolling friction to come to rest."""
+    slippery: bool = False
+    """Whether it slides easily on the table."""
+    mark: bool = False
+    """Whether it is only a mark on the table, that touches nothing and stays where it is."""
+    grip: str = "any"
+    """Where the fingers can close: "any" way round, across flat sides ("square"), or only along
+    the object's y axis ("side")."""
     yaw_range: float = math.pi
     """Start yaws are drawn from plus or minus so much [rad]."""
 
@@ -126,7 +133,8 @@ _CLEAR = 0.001
 
 def _cube() -> Kind:
     h = 0.021
-    return Kind("cube", (Geom("box", (h, h, h)),), (h, h, h), graspable=True, round=False)
+    return Kind("cube", (Geom("box", (h, h, h)),), (h, h, h), graspable=True, round=False,
+                grip="square")  # fmt: skip
 
 
 def _cylinder() -> Kind:
@@ -152,7 +160,7 @@ def _mug() -> Kind:
     # the handle stays off the line on which the fingers close (the y axis of the table)
     return Kind(
         "mug", tuple(geoms), (r, r, h), density=500.0, graspable=True, container=True,
-        inner=(r - 2 * t, r - 2 * t), floor=0.006, yaw_range=math.pi / 4,
+        inner=(r - 2 * t, r - 2 * t), floor=0.006, grip="side", yaw_range=math.pi / 4,
     )  # fmt: skip
 
 
@@ -193,7 +201,119 @@ def _tray() -> Kind:
                 inner=(x - t, y - t), floor=2 * t, round=False)  # fmt: skip
 
 
-_MAKERS: tuple[Callable[[], Kind], ...] = (_cube, _cylinder, _ball, _mug, _bowl, _plate, _tray)
+def _brick() -> Kind:
+    x, y, z = 0.034, 0.019, 0.017
+    return Kind("brick", (Geom("box", (x, y, z)),), (x, y, z), graspable=True, round=False,
+                grip="side")  # fmt: skip
+
+
+def _stone() -> Kind:
+    x, y, z = 0.035, 0.020, 0.015
+    lumps = (
+        Geom("ellipsoid", (0.027, y, z)),
+        Geom("ellipsoid", (0.016, 0.014, 0.012), (0.018, -0.003, 0.001), shade=0.9),
+        Geom("ellipsoid", (0.015, 0.016, 0.013), (-0.019, 0.003, 0.001), shade=0.8),
+        Geom("ellipsoid", (0.012, 0.011, 0.010), (-0.004, 0.001, 0.010), shade=0.95),
+    )
+    return Kind("stone", lumps, (x, y, z), density=700.0, graspable=True, rolls=True, grip="side")
+
+
+def _star() -> Kind:
+    """Six points: three bars through one middle."""
+    arm, half, h = 0.033, 0.0065, 0.012
+    bars = []
+    for i in range(3):
+        a = math.pi * i / 3 / 2
+        bars.append(Geom("box", (half, arm, h), quat=(math.cos(a), 0.0, 0.0, math.sin(a))))
+    return Kind("star", tuple(bars), (arm, arm, h), graspable=True, grip="side")
+
+
+def _bottle() -> Kind:
+    r, body, neck, h = 0.019, 0.028, 0.010, 0.046
+    geoms = (
+        Geom("cylinder", (r, body), (0.0, 0.0, -h + body)),
+        Geom("cylinder", (0.014, 0.005), (0.0, 0.0, -h + 2 * body + 0.004), shade=0.95),
+        Geom("cylinder", (0.008, neck), (0.0, 0.0, h - neck - 0.002)),
+        Geom("cylinder", (0.0095, 0.005), (0.0, 0.0, h - 0.005), shade=0.5),
+    )
+    return Kind("bottle", geoms, (r, r, h), graspable=True)
+
+
+def _can() -> Kind:
+    r, h = 0.021, 0.033
+    geoms = (
+        Geom("cylinder", (r, h - 0.003)),
+        Geom("cylinder", (r - 0.002, 0.0025), (0.0, 0.0, h - 0.0025), shade=0.45),
+        Geom("cylinder", (r - 0.002, 0.0025), (0.0, 0.0, -h + 0.0025), shade=0.45),
+    )
+    return Kind("can", geoms, (r, r, h), graspable=True)
+
+
+def _puck() -> Kind:
+    r, h = 0.030, 0.011
+    geoms = (
+        Geom("cylinder", (r, h)),
+        Geom("cylinder", (0.014, 0.001), (0.0, 0.0, h), shade=0.6),
+    )
+    return Kind("puck", geoms, (r, r, h), graspable=True, slippery=True)
+
+
+def _cone() -> Kind:
+    """Stacked discs that get smaller; the fingers hold its foot."""
+    h, steps, r = 0.026, 6, 0.024
+    geoms = []
+    for i in range(steps):
+        half = h / steps
+        geoms.append(Geom("cylinder", (r * (1 - i / steps), half), (0, 0, -h + half * (2 * i + 1))))
+    return Kind("cone", tuple(geoms), (r, r, h), graspable=True)
+
+
+def _box() -> Kind:
+    x, y, h, t = 0.048, 0.048, 0.028, 0.003
+    geoms = (
+        Geom("box", (x, y, t), (0.0, 0.0, -h + t), shade=0.6),
+        Geom("box", (t, y, h - _CLEAR), (x, 0.0, _CLEAR)),
+        Geom("box", (t, y, h - _CLEAR), (-x, 0.0, _CLEAR)),
+        Geom("box", (x, t, h - _CLEAR), (0.0, y, _CLEAR), shade=0.9),
+        Geom("box", (x, t, h - _CLEAR), (0.0, -y, _CLEAR), shade=0.9),
+    )
+    return Kind("box", geoms, (x + t, y + t, h), density=500.0, container=True,
+                inner=(x - t, y - t), floor=2 * t, round=False)  # fmt: skip
+
+
+def _shelf() -> Kind:
+    x, y, h, t = 0.055, 0.065, 0.040, 0.004
+    legs = [(x - 0.006, y - 0.006), (x - 0.006, -y + 0.006), (-x + 0.006, y - 0.006),
+            (-x + 0.006, -y + 0.006)]  # fmt: skip
+    geoms = [Geom("box", (x, y, t), (0.0, 0.0, h - t))]
+    geoms += [Geom("box", (0.006, 0.006, h - t), (a, b, -t), shade=0.6) for a, b in legs]
+    return Kind("shelf", tuple(geoms), (x, y, h), density=4000.0, container=True,
+                inner=(x - 0.008, y - 0.008), floor=2 * h, round=False,
+                yaw_range=math.pi / 8)  # fmt: skip
+
+
+def _button() -> Kind:
+    r, h = 0.036, 0.014
+    geoms = (
+        Geom("cylinder", (r, 0.006), (0.0, 0.0, -h + 0.006), shade=0.35),
+        Geom("cylinder", (0.022, 0.008), (0.0, 0.0, h - 0.008)),
+    )
+    return Kind("button", geoms, (r, r, h), density=6000.0)
+
+
+def _mat() -> Kind:
+    r, h = 0.055, 0.0008
+    geoms = (
+        Geom("cylinder", (r, h)),
+        Geom("cylinder", (r - 0.010, h), (0.0, 0.0, 0.0004), shade=0.75),
+    )
+    return Kind("mat", geoms, (r, r, h), container=True, inner=(r - 0.010, r - 0.010), mark=True)
+
+
+_MAKERS: tuple[Callable[[], Kind], ...] = (
+    _cube, _cylinder, _ball, _mug, _bowl, _plate, _tray,
+    _brick, _stone, _star, _bottle, _can, _puck, _cone, _box, _shelf, _button, _mat,
+)  # fmt: skip
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (make() for make in _MAKERS)}
 """Every kind by name; the order gives `World.kind_id`."""

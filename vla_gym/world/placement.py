@@ -16,6 +16,10 @@ CLEARANCE = 0.0005
 """Height above the table at which objects are let go [m]."""
 
 
+TALL, ROOM = 0.070, 0.045
+"""Height from which a thing is in the hand's way, and how much more room is left around it [m]."""
+
+
 @dataclass(frozen=True)
 class Scatter:
     """Objects anywhere in a rectangle of the table, apart from each other."""
@@ -45,7 +49,9 @@ class Scatter:
         Raises:
             PlacementError: If no arrangement was found within `attempts`.
         """
-        radii = np.array([spec.radius for spec in specs])
+        # the hand is wider than the fingers: beside tall things it needs room
+        tall = np.array([2 * spec.half_height > TALL for spec in specs])
+        radii = np.array([spec.radius for spec in specs]) + np.where(tall, ROOM, 0.0)
         # large things first: they are the hard ones
         order = np.argsort(-radii, kind="stable")
         for _ in range(self.attempts):
@@ -82,3 +88,23 @@ class Scatter:
             yaw = rng.uniform(-1, 1) * KINDS[spec.kind].yaw_range
             quat[i] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))
         return pos, quat
+
+
+@dataclass(frozen=True)
+class Rim(Scatter):
+    """The same, but the rectangle is larger and most things lie outside the usual one."""
+
+    grow: float = 0.03
+    """How much further than the usual rectangle things may lie [m]."""
+    share: float = 0.6
+    """Least share of things outside the usual rectangle."""
+
+    def _try(self, rng: Generator, radii: NDArray, order: NDArray) -> NDArray | None:
+        usual = np.array(self.half)
+        spots = Scatter(
+            self.center, (self.half[0] + self.grow, self.half[1] + self.grow), self.min_gap
+        )._try(rng, radii, order)
+        if spots is None:
+            return None
+        outside = (np.abs(spots - self.center) > usual).any(axis=1)
+        return spots if outside.mean() >= self.share else None

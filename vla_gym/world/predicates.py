@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from vla_gym.world.objects import KINDS
 from vla_gym.world.world import World
 
-Roles = Mapping[str, NDArray[np.int64]]
-"""Role name -> slot of each world. Shape (n,)."""
+Roles = Mapping[str, NDArray]
+"""Role name -> slot of each world, shape (n,); or, for a role of many things, the slots that play
+it as booleans, shape (n, n_slots)."""
 
 _HALF = np.array([kind.half_extents for kind in KINDS.values()])
 _ROUND = np.array([kind.round for kind in KINDS.values()])
@@ -85,6 +86,15 @@ class Predicate:
         """Whether the fact is true. Shape (n,)."""
         return self.margin(world, roles) >= 0.0
 
+    def parts(self) -> tuple[Predicate, ...]:
+        """The facts that this one is made of."""
+        return ()
+
+    def observe(self, world: World, roles: Roles) -> None:
+        """Take note of the present, for facts that have a memory; called once a control step."""
+        for part in self.parts():
+            part.observe(world, roles)
+
     def __and__(self, other: Predicate) -> Predicate:
         return And(self, other)
 
@@ -102,6 +112,9 @@ class And(Predicate):
     left: Predicate
     right: Predicate
 
+    def parts(self) -> tuple[Predicate, ...]:
+        return self.left, self.right
+
     def margin(self, world: World, roles: Roles) -> NDArray:
         return np.minimum(self.left.margin(world, roles), self.right.margin(world, roles))
 
@@ -116,6 +129,9 @@ class Or(Predicate):
     left: Predicate
     right: Predicate
 
+    def parts(self) -> tuple[Predicate, ...]:
+        return self.left, self.right
+
     def margin(self, world: World, roles: Roles) -> NDArray:
         return np.maximum(self.left.margin(world, roles), self.right.margin(world, roles))
 
@@ -128,6 +144,9 @@ class Not(Predicate):
     """The opposite; at a margin of exactly 0 the fact holds and its opposite does not."""
 
     fact: Predicate
+
+    def parts(self) -> tuple[Predicate, ...]:
+        return (self.fact,)
 
     def margin(self, world: World, roles: Roles) -> NDArray:
         return -self.fact.margin(world, roles)
@@ -259,3 +278,174 @@ class Near(Predicate):
     def margin(self, world: World, roles: Roles) -> NDArray:
         view = View.of(world, roles[self.thing])
         return 1.0 - np.linalg.norm(world.tcp_pos - view.pos, axis=1) / self.distance
+
+
+@dataclass(frozen=True)
+class Over(Predicate):
+    """`thing`'s middle is over the flat of `place`, at whatever height."""
+
+    thing: str
+    place: str
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        thing, place = View.of(world, roles[self.thing]), View.of(world, roles[self.place])
+        local = np.einsum("nij,ni->nj", place.mat, thing.pos - place.pos)
+        inner = _INNER[place.kind] * place.scale[:, None]
+        disc = inner[:, 0] - np.linalg.norm(local[:, :2], axis=1)
+        box = (inner - np.abs(local[:, :2])).min(axis=1)
+        return np.where(_ROUND[place.kind], disc, box) / np.maximum(inner[:, 0], 1e-3)
+
+
+@dataclass(frozen=True)
+class Moved(Predicate):
+    """`thing` is not where the episode put it."""
+
+    thing: str
+    tol: float = 0.03
+    """Distance from which it counts as moved [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        rows, slot = np.arange(world.n), roles[self.thing]
+        away = world.object_pos[rows, slot] - world.start_pos[rows, slot]
+        return np.linalg.norm(away, axis=1) / self.tol - 1.0
+
+
+@dataclass(frozen=True)
+class AnyMoved(Predicate):
+    """Something on the table is not where the episode put it."""
+
+    tol: float = 0.02
+    """Distance from which it counts as moved [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        away = np.linalg.norm(world.object_pos - world.start_pos, axis=-1)
+        return np.where(world.present, away, 0.0).max(axis=1) / self.tol - 1.0
+
+
+DIRECTIONS: dict[str, tuple[float, float]] = {
+    "left": (0.0, -1.0), "right": (0.0, 1.0), "front": (1.0, 0.0), "behind": (-1.0, 0.0),
+}  # fmt: skip
+"""Unit vectors on the table, as the fixed camera, which faces the robot, sees them."""
+
+
+@dataclass(frozen=True)
+class Beside(Predicate):
+    """`thing` stands on the table close to `base`, on a named side of it."""
+
+    thing: str
+    base: str
+    side: str
+    """One of `DIRECTIONS`."""
+    reach: float = 0.10
+    """Widest gap between their footprints [m]."""
+    tol: float = 0.02
+    """Distance over which the margin goes from 0 to 1 [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        thing, base = View.of(world, roles[self.thing]), View.of(world, roles[self.base])
+        away = (thing.pos - base.pos)[:, :2]
+        along = away @ np.array(DIRECTIONS[self.side])
+        across = np.abs(away @ np.array(DIRECTIONS[self.side])[::-1])
+        gap = along - thing.half[:, :2].max(axis=1) - base.half[:, :2].max(axis=1)
+        on_table = 0.02 - np.abs(thing.bottom)
+        facts = (along - across, self.reach - gap, gap + 0.01, on_table)
+        return (np.minimum.reduce(facts) / self.tol).clip(max=1.0)
+
+
+@dataclass(frozen=True)
+class Pressed(Predicate):
+    """A finger pushes the top of `thing` down."""
+
+    thing: str
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        rows, view = np.arange(world.n), View.of(world, roles[self.thing])
+        touch = world.finger_touch[rows, roles[self.thing]].any(axis=1)
+        off = np.linalg.norm((world.tcp_pos - view.pos)[:, :2], axis=1)
+        above = world.tcp_pos[:, 2] > view.pos[:, 2]
+        return np.where(touch & above, 1.0 - off / view.half[:, 0], -1.0)
+
+
+@dataclass(frozen=True)
+class Once(Predicate):
+    """`fact` holds now or held at some control step of the episode."""
+
+    fact: Predicate
+
+    def parts(self) -> tuple[Predicate, ...]:
+        return (self.fact,)
+
+    def observe(self, world: World, roles: Roles) -> None:
+        super().observe(world, roles)
+        latch = world.latch(repr(self))
+        latch |= self.fact.holds(world, roles)
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        now = self.fact.margin(world, roles)
+        return np.where(world.latch(repr(self)), np.maximum(now, 1.0), now)
+
+
+@dataclass(frozen=True)
+class Then(Predicate):
+    """Both facts hold, and `first` held before `second` ever did."""
+
+    first: Predicate
+    second: Predicate
+
+    def parts(self) -> tuple[Predicate, ...]:
+        return self.first, self.second
+
+    def observe(self, world: World, roles: Roles) -> None:
+        super().observe(world, roles)
+        begun, early = world.latch(f"{self!r}/first"), world.latch(f"{self!r}/early")
+        early |= self.second.holds(world, roles) & ~begun
+        begun |= self.first.holds(world, roles)
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        both = np.minimum(self.first.margin(world, roles), self.second.margin(world, roles))
+        return np.where(world.latch(f"{self!r}/early"), -1.0, both)
+
+
+@dataclass(frozen=True)
+class Each(Predicate):
+    """`fact` holds for every thing of a group, one after the other playing `member`."""
+
+    group: str
+    """Role of many things."""
+    member: str
+    """Role name that `fact` uses for one of them."""
+    fact: Predicate
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        mask = roles[self.group]
+        margins = np.ones((world.n, world.n_slots))
+        for slot in np.flatnonzero(mask.any(axis=0)):
+            here = {**roles, self.member: np.full(world.n, slot)}
+            margins[:, slot] = np.where(mask[:, slot], self.fact.margin(world, here), 1.0)
+        return margins.min(axis=1)
+
+    def next_member(self, world: World, roles: Roles) -> NDArray[np.int64]:
+        """The first slot of each world for which the fact does not hold yet. Shape (n,)."""
+        mask, todo = roles[self.group], np.zeros((world.n, world.n_slots), bool)
+        for slot in np.flatnonzero(mask.any(axis=0)):
+            here = {**roles, self.member: np.full(world.n, slot)}
+            todo[:, slot] = mask[:, slot] & ~self.fact.holds(world, here)
+        return np.where(todo.any(axis=1), todo.argmax(axis=1), mask.argmax(axis=1))
+
+
+@dataclass(frozen=True)
+class Free(Predicate):
+    """The gripper is off everything: no finger touches anything."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        return np.where(world.finger_touch.any(axis=(1, 2)), -1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class After(Predicate):
+    """At least so much time of the episode has passed."""
+
+    seconds: float
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        return world.time / self.seconds - 1.0 + 1e-9

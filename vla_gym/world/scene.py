@@ -27,12 +27,14 @@ CAMERAS = {"image": "fixed", "wrist_image": "wrist"}
 # contact bits: things (table, objects) meet everything, the robot meets only things
 _THING = {"contype": 1, "conaffinity": 3}
 _ROBOT = {"contype": 2, "conaffinity": 1}
+_MARK = {"contype": 0, "conaffinity": 0}
 _TONES = {"light": (0.86, 0.87, 0.89, 1.0), "dark": (0.27, 0.29, 0.33, 1.0)}
 _SHAPES = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
     "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
     "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
     "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
+    "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
 }
 
 
@@ -89,16 +91,23 @@ def _add_object_geoms(body: Any, kind: Kind | None, scale: float) -> None:
             quat=geom.quat,
             density=kind.density if kind else 0.0,
             rgba=(geom.shade, geom.shade, geom.shade, 1.0),
-            condim=6 if kind and kind.rolls else 4,
-            friction=(0.9, 0.01, 0.002 if kind and kind.rolls else 0.0001),
+            condim=6 if kind and kind.round else 4,  # else a tilted disc wobbles on for ever
+            friction=_friction(kind),
             solref=(0.012, 1.0),
-            **_THING,
+            **(_MARK if kind and kind.mark else _THING),
         )
     for _ in range(MAX_GEOMS - len(geoms)):
         body.add_geom(
             type=mujoco.mjtGeom.mjGEOM_SPHERE, size=(0.001, 0, 0), mass=0.0 if kind else 0.01,
             contype=0, conaffinity=0, group=HIDDEN_GROUP, rgba=(0, 0, 0, 0),
         )  # fmt: skip
+
+
+def _friction(kind: Kind | None) -> tuple[float, float, float]:
+    """Sliding, torsional and rolling friction."""
+    if kind and kind.slippery:
+        return (0.15, 0.001, 0.0005)
+    return (0.9, 0.01, 0.002 if kind and kind.rolls else 0.0005)
 
 
 def build_catalogue() -> mujoco.MjModel:
@@ -114,7 +123,7 @@ def build_catalogue() -> mujoco.MjModel:
             body = spec.worldbody.add_body()
             body.add_freejoint()
             _add_object_geoms(body, kind, SIZE_SCALES[size])
-            if kind is None:
+            if kind is None or kind.mark:
                 body.gravcomp = 1.0
     return spec.compile()
 

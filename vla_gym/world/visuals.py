@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -58,3 +58,30 @@ class Visuals:
             camera_offset=(float(shift[0]), float(shift[1]), float(shift[2])),
             camera_turn=(float(turn[0]), float(turn[1]), float(turn[2])),
         )
+
+    @classmethod
+    def novel(cls, rng: Generator, axes: frozenset[str]) -> Visuals:
+        """Draw a look that training never shows.
+
+        Args:
+            rng: Source of randomness.
+            axes: Which of "backgrounds", "lights" and "cameras" are to be new.
+        """
+        base, new = cls(), {}
+        if "backgrounds" in axes:
+            table, floor = rng.uniform(0.15, 0.85, 3), rng.uniform(0.05, 0.8, 3)
+            # greyish, or things of that colour would vanish
+            new["table_rgb"] = tuple(float(x) for x in table.mean() + 0.35 * (table - table.mean()))
+            new["floor_rgb"] = tuple(float(x) for x in floor)
+        if "lights" in axes:
+            angle, tilt = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.0)
+            new["light_dir"] = (float(tilt * np.cos(angle)), float(tilt * np.sin(angle)), -1.0)
+            strength = rng.choice([rng.uniform(0.1, 0.3), rng.uniform(0.6, 0.8)])
+            tint = strength * rng.uniform(0.85, 1.15, 3)
+            new["light_rgb"] = tuple(float(x) for x in tint)
+        if "cameras" in axes:
+            shift = rng.normal(0.0, 1.0, 3)
+            shift *= rng.uniform(0.02, 0.05) / np.linalg.norm(shift)
+            new["camera_offset"] = tuple(float(x) for x in shift)
+            new["camera_turn"] = tuple(float(x) for x in rng.uniform(-0.04, 0.04, 3))
+        return replace(base, **new)

@@ -55,11 +55,14 @@ class World:
         self._site_xpos, self._site_xmat = bind("site_xpos"), bind("site_xmat")
         self._cvel, self._subtree = bind("cvel"), bind("subtree_com")
         self._touch = bind("sensordata")
+        self._time = bind("time")
         self._index_model()
         self._expand_model()
         self.kind_id = np.full((n, n_slots), -1)
         self.size_id = np.full((n, n_slots), -1)
         self.rgb = np.zeros((n, n_slots, 3))
+        self.start_pos = np.zeros((n, n_slots, 3))
+        self._latches: dict[str, NDArray[np.bool_]] = {}
         self.home_qpos = self._solve_home()
         self.reset_robot(np.arange(n))
         self.forward(np.arange(n))
@@ -153,6 +156,17 @@ class World:
         return table[self.kind_id]
 
     @property
+    def time(self) -> NDArray:
+        """Time since the episode began. Shape (n,), [s]."""
+        return self._time.reshape(self.n)
+
+    @property
+    def top(self) -> NDArray:
+        """Height of each thing's upper end if upright, 0 where absent. Shape (n, n_slots), [m]."""
+        half = self.kind_value(_HALF_HEIGHT) * self.scale
+        return np.where(self.present, self.object_pos[..., 2] + half, 0.0)
+
+    @property
     def tcp_pos(self) -> NDArray:
         """Tool centre point. Shape (n, 3), [m]."""
         return self._site_xpos[:, self.tcp_site]
@@ -179,6 +193,10 @@ class World:
     def finger_touch(self) -> NDArray[np.bool_]:
         """Whether the left / right finger touches each object. Shape (n, n_slots, 2)."""
         return self._touch.reshape(self.n, self.n_slots, 2) > 0
+
+    def latch(self, name: str) -> NDArray[np.bool_]:
+        """A memory of one bit per world, false since the last `place`. Shape (n,), writable."""
+        return self._latches.setdefault(name, np.zeros(self.n, bool))
 
     # ---- writing ------------------------------------------------------------------------------
 
@@ -225,7 +243,7 @@ class World:
             fields["dof_M0"][world, self._slot_dof[slot]] *= k
 
     def place(self, ids: Ids, pos: NDArray, quat: NDArray) -> None:
-        """Put objects somewhere, at rest.
+        """Put objects somewhere, at rest, as an episode begins; latches are cleared.
 
         Args:
             ids: Worlds. Shape (m,).
@@ -238,9 +256,17 @@ class World:
         rows = self.qpos[ids]
         rows[:, self._slot_qpos] = np.where(here, pose, parked)
         self.qpos[ids] = rows
+        self.start_pos[ids] = pos
+        for latch in self._latches.values():
+            latch[ids] = False
         speed = self.qvel[ids]
         speed[:, self._slot_dof] = 0.0
         self.qvel[ids] = speed
+
+    def move(self, i: int, slot: int, xy: tuple[float, float]) -> None:
+        """Put one thing of one world elsewhere on the table, at rest and as it is turned."""
+        self.qpos[i, self._slot_qpos[slot, :2]] = xy
+        self.qvel[i, self._slot_dof[slot]] = 0.0
 
     def reset_robot(self, ids: Ids, qpos: NDArray | None = None, width: float = 0.08) -> None:
         """Put the arm at rest and clear everything that could carry over from before.
@@ -293,7 +319,8 @@ class World:
         """Everything needed to return here bit by bit, as copies."""
         arrays = {f"field/{k}": v for k, v in self._all_fields().items()}
         arrays |= {"state": self.batch.state, "kind_id": self.kind_id}
-        arrays |= {"size_id": self.size_id, "rgb": self.rgb}
+        arrays |= {"size_id": self.size_id, "rgb": self.rgb, "start_pos": self.start_pos}
+        arrays |= {f"latch/{k}": v for k, v in self._latches.items()}
         return {k: v.copy() for k, v in arrays.items()}
 
     def set_state(self, state: dict[str, NDArray]) -> None:
@@ -301,8 +328,12 @@ class World:
         for name, array in self._all_fields().items():
             array[...] = state[f"field/{name}"]
         self.batch.state[...] = state["state"]
-        for name in ("kind_id", "size_id", "rgb"):
+        for name in ("kind_id", "size_id", "rgb", "start_pos"):
             getattr(self, name)[...] = state[name]
+        self._latches = {
+            k.removeprefix("latch/"): np.array(v, bool)
+            for k, v in state.items() if k.startswith("latch/")
+        }  # fmt: skip
         self.forward()
 
     def _all_fields(self) -> dict[str, NDArray]:
@@ -330,4 +361,5 @@ def quat_to_mat(quat: NDArray) -> NDArray:
     return np.stack(rows, axis=-1).reshape(*w.shape, 3, 3)
 
 
+_HALF_HEIGHT = np.array([kind.half_height for kind in KINDS.values()])
 _SCALES = np.array([*scene.SIZE_SCALES.values(), 1.0])

@@ -1,6 +1,27 @@
-"""One file per task, data only; `TASKS` maps a task's name to it."""
+"""One file per task, data only; `TASKS` maps a task's name to it, `MIXTURES` a name to several."""
 
 from vla_gym.envs.task import Task
+from vla_gym.envs.tasks.arrange import ARRANGE
+from vla_gym.envs.tasks.avoid import AVOID
+from vla_gym.envs.tasks.button import BUTTON
+from vla_gym.envs.tasks.infeasible import INFEASIBLE
+from vla_gym.envs.tasks.pick import PICK
 from vla_gym.envs.tasks.pick_place import PICK_PLACE
+from vla_gym.envs.tasks.push import PUSH
+from vla_gym.envs.tasks.reach import REACH
+from vla_gym.envs.tasks.sequence import SEQUENCE
+from vla_gym.envs.tasks.shelf import SHELF
+from vla_gym.envs.tasks.sort import SORT
+from vla_gym.envs.tasks.stack import STACK
 
-TASKS: dict[str, Task] = {task.name: task for task in (PICK_PLACE,)}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        PICK_PLACE, REACH, PICK, PUSH, STACK, BUTTON, SHELF, SORT, SEQUENCE, AVOID, INFEASIBLE,
+    )
+}  # fmt: skip
+"""Single tasks."""
+
+MIXTURES: dict[str, tuple[Task, ...]] = {"Arrange": ARRANGE}
+"""Tasks of which each episode draws one."""
+MIXTURES["Tabletop"] = (*TASKS.values(), *ARRANGE)

@@ -1,17 +1,40 @@
 """Put one named thing into or onto another, and let go of it."""
 
 from vla_gym.envs.task import Role, Task
-from vla_gym.world.placement import Scatter
+from vla_gym.envs.tasks.kinds import NOVEL_PLACES, NOVEL_THINGS, PLACES, THINGS
 from vla_gym.world.predicates import Inside, Static, Touched
 
 PICK_PLACE = Task(
     name="PickPlace",
+    summary="Put one thing into or onto another and let go.",
     roles={
-        "object": Role(kinds=("cube", "cylinder", "ball", "mug")),
-        "target": Role(kinds=("bowl", "plate", "tray")),
+        "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 3)),
+        "target": Role(PLACES, NOVEL_PLACES),
     },
-    n_distractors=(1, 3),
-    start=Scatter(),
     goal=Inside("object", "target") & ~Touched("object") & Static("object"),
+    phrases=(
+        "put {object} in {target}",
+        "put {object} on {target}",
+        "place {object} in {target}",
+        "place {object} on {target}",
+        "put {object} into {target}",
+        "put {object} onto {target}",
+        "drop {object} into {target}",
+        "set {object} down on {target}",
+        "move {object} into {target}",
+        "move {object} onto {target}",
+        "pick up {object} and put it in {target}",
+        "pick up {object} and put it on {target}",
+    ),
+    novel_phrases=(
+        "take {object} and drop it in {target}",
+        "take {object} and leave it on {target}",
+        "grab {object} and place it into {target}",
+        "grab {object} and place it onto {target}",
+        "transfer {object} to {target}",
+        "bring {object} over to {target}",
+        "{object} belongs in {target}",
+        "{object} belongs on {target}",
+    ),
     horizon=60,
 )

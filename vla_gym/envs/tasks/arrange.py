@@ -1,0 +1,34 @@
+"""Put one named thing on a named side of another."""
+
+from vla_gym.envs.task import Role, Task
+from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
+from vla_gym.world.placement import Scatter
+from vla_gym.world.predicates import Beside, Static, Touched
+
+_WORDS = {
+    "left": ("left of", "to the left of"),
+    "right": ("right of", "to the right of"),
+    "front": ("in front of", "before"),
+    "behind": ("behind", "to the rear of"),
+}
+
+
+def _side(side: str) -> Task:
+    plain, other = _WORDS[side]
+    return Task(
+        name="Arrange",
+        summary="Put a thing left of, right of, in front of or behind another, as the camera sees it.",
+        roles={
+            "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 1)),
+            "base": Role(("bowl", "bottle", "cube"), ("box",), decoys=(1, 1)),
+        },
+        start=Scatter(half=(0.10, 0.20)),
+        goal=Beside("object", "base", side) & ~Touched("object") & Static("object"),
+        phrases=(f"put {{object}} {plain} {{base}}", f"place {{object}} {plain} {{base}}",
+                 f"move {{object}} {plain} {{base}}"),
+        novel_phrases=(f"set {{object}} {other} {{base}}", f"leave {{object}} {other} {{base}}"),
+        horizon=70,
+    )  # fmt: skip
+
+
+ARRANGE = tuple(_side(side) for side in _WORDS)

@@ -1,0 +1,24 @@
+"""Push a named thing over a coloured mat, without picking it up."""
+
+from vla_gym.envs.task import Role, Task
+from vla_gym.world.placement import Scatter
+from vla_gym.world.predicates import Free, Lifted, Over, Static
+
+PUSH = Task(
+    name="Push",
+    summary="Push a thing onto a coloured mat, without lifting it.",
+    roles={
+        "object": Role(("puck", "cube", "cylinder"), ("brick", "can"), decoys=(1, 1)),
+        "target": Role(("mat",)),
+    },
+    start=Scatter(min_gap=0.05),
+    goal=Over("object", "target") & Free() & Static("object"),
+    keep=~Lifted("object", 0.02),
+    phrases=(
+        "push {object} onto {target}",
+        "push {object} to {target}",
+        "move {object} to {target} without lifting it",
+    ),
+    novel_phrases=("shove {object} onto {target}", "nudge {object} over to {target}"),
+    horizon=100,
+)

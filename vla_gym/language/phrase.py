@@ -1,0 +1,173 @@
+"""Noun phrases: "the small red cube", "the leftmost bowl", "the mug that is not red"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.language.vocabulary import (
+    ANYTHING,
+    COLOURS,
+    KIND_NOUNS,
+    SIZE_WORDS,
+    all_colours,
+    colour_name,
+)
+
+SUPERLATIVES: dict[str, tuple[str, int]] = {
+    "leftmost": ("y", -1),
+    "rightmost": ("y", 1),
+    "frontmost": ("x", 1),
+    "hindmost": ("x", -1),
+    "biggest": ("size", 1),
+    "smallest": ("size", -1),
+}
+"""Word -> what is compared, and whether the largest (1) or the least (-1) is meant. Left and front
+are the fixed camera's."""
+_SIZE_ORDER = {size: i for i, size in enumerate(SIZE_WORDS)}
+_EVERY = ("everything", "all")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """What a noun phrase says."""
+
+    noun: str = ANYTHING[0]
+    """Noun, singular."""
+    colour: str | None = None
+    """Colour word."""
+    size: str | None = None
+    """Size word."""
+    superlative: str | None = None
+    """One of `SUPERLATIVES`."""
+    other_than: str | None = None
+    """Colour word that it must not have."""
+    every: bool = False
+    """Whether all that fit are meant, not one."""
+
+    def __str__(self) -> str:
+        if self.every:
+            return f"everything {self.colour}" if self.colour else f"all the {self.noun}s"
+        words = ["the", self.superlative, self.size, self.colour, self.noun]
+        text = " ".join(w for w in words if w)
+        return f"{text} that is not {self.other_than}" if self.other_than else text
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds that the noun can stand for."""
+        return kinds_of(self.noun)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What has to be known of a scene to understand phrases about it; None marks an empty slot."""
+
+    kinds: Sequence[str | None]
+    sizes: Sequence[str]
+    colours: Sequence[str]
+    """Colour word that each thing was made from."""
+    rgb: Sequence[tuple[float, float, float]]
+    xy: NDArray
+    """Shape (slots, 2), [m]."""
+
+
+def kinds_of(noun: str) -> tuple[str, ...]:
+    """Kinds that a noun can stand for."""
+    if noun in ANYTHING:
+        return tuple(KIND_NOUNS)
+    return tuple(kind for kind, nouns in KIND_NOUNS.items() if noun in nouns)
+
+
+def size_of(word: str) -> str:
+    """The named size that a size word means."""
+    return next(size for size, words in SIZE_WORDS.items() if word in words)
+
+
+def resolve(phrase: Phrase, seen: Seen, among: Sequence[int] | None = None) -> list[int]:
+    """Slots that a phrase can mean.
+
+    Args:
+        phrase: What is said.
+        seen: The scene.
+        among: Slots that come into question at all; None for all.
+
+    Returns:
+        Slots in order; one for a phrase that names one thing.
+    """
+    kinds = phrase.kinds
+    slots = [i for i, k in enumerate(seen.kinds) if k in kinds and (among is None or i in among)]
+    if phrase.colour:
+        slots = [i for i in slots if _is_called(phrase.colour, seen, i)]
+    if phrase.other_than:
+        slots = [i for i in slots if not _is_called(phrase.other_than, seen, i)]
+    if phrase.size:
+        slots = [i for i in slots if seen.sizes[i] == size_of(phrase.size)]
+    if phrase.superlative and slots:
+        what, sign = SUPERLATIVES[phrase.superlative]
+        if what == "size":
+            score = np.array([sign * _SIZE_ORDER[seen.sizes[i]] for i in slots], float)
+            need = 1.0
+        else:
+            score = sign * seen.xy[slots, "xy".index(what)]
+            need = 0.03
+        order = np.argsort(-score)
+        if len(slots) > 1 and score[order[0]] - score[order[1]] < need:
+            return [i for i, s in zip(slots, score, strict=True) if score[order[0]] - s < need]
+        slots = [slots[order[0]]]
+    return slots
+
+
+def _is_called(word: str, seen: Seen, i: int) -> bool:
+    own = seen.colours[i]
+    return word == own or (
+        word in COLOURS and own not in COLOURS and colour_name(seen.rgb[i]) == word
+    )
+
+
+def read_phrase(words: Sequence[str], at: int) -> tuple[int, Phrase | None, list[str]]:
+    """Read a noun phrase.
+
+    Args:
+        words: Of the sentence, lower case.
+        at: Where it begins.
+
+    Returns:
+        Where reading ended, the phrase if it was understood, and else what could have stood there.
+    """
+    nouns = [*(w for group in KIND_NOUNS.values() for w in group), *ANYTHING]
+    sizes = [w for group in SIZE_WORDS.values() for w in group]
+    colours = list(all_colours())
+    word = words[at] if at < len(words) else None
+    if word == "everything":
+        if at + 1 < len(words) and words[at + 1] in colours:
+            return at + 2, Phrase(colour=words[at + 1], every=True), []
+        return at + 1, None, colours
+    if word == "all":
+        if words[at + 1 : at + 2] != ["the"]:
+            return at + 1, None, ["the"]
+        plural = words[at + 2] if at + 2 < len(words) else ""
+        if plural.endswith("s") and plural[:-1] in nouns:
+            return at + 3, Phrase(noun=plural[:-1], every=True), []
+        return at + 2, None, [f"{n}s" for n in nouns]
+    if word not in ("the", "a", "an", "that"):
+        return at, None, ["the", *_EVERY]
+    at += 1
+    found: dict[str, str] = {}
+    groups = {"superlative": list(SUPERLATIVES), "size": sizes, "colour": colours}
+    allowed = [*SUPERLATIVES, *sizes, *colours, *nouns]
+    for name, group in groups.items():
+        if at < len(words) and words[at] in group:
+            found[name] = words[at]
+            at += 1
+            allowed = allowed[allowed.index(group[-1]) + 1 :]
+    if at >= len(words) or words[at] not in nouns:
+        return at, None, allowed
+    noun, at = words[at], at + 1
+    if list(words[at : at + 3]) == ["that", "is", "not"]:
+        if at + 3 >= len(words) or words[at + 3] not in colours:
+            return at + 3, None, colours
+        return at + 4, Phrase(noun=noun, other_than=words[at + 3], **found), []
+    return at, Phrase(noun=noun, **found), []
