@@ -46,6 +46,10 @@ class FakePickPlace(VectorEnv):
         self.cameras = SimpleNamespace(calibration=lambda name: FakeCalibration())
 
     @property
+    def named_slots(self) -> NDArray:
+        return np.stack([self.roles["object"], self.roles["target"]], axis=1)
+
+    @property
     def instructions(self) -> tuple[str, ...]:
         pairs = zip(self.roles["object"], self.roles["target"], strict=True)
         return tuple(f"put s{o} into s{t}" for o, t in pairs)

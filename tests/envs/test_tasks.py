@@ -10,6 +10,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import vla_gym
+from vla_gym.envs.catalogue import count
+from vla_gym.envs.hindsight import achieved
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
@@ -328,6 +330,50 @@ def test_axes_that_do_not_exist():
     with pytest.raises(UnknownNameError, match="backgrounds"):
         gym.make("VLAPickPlace-v0", novelty=("background",))
     assert make_vec("VLAPickPlace-v0", 1, novelty="all").unwrapped.axes == set(AXES)
+
+
+# ---- hindsight ---------------------------------------------------------------------------------
+
+
+def test_what_was_done_gets_a_true_sentence():
+    """A policy that serves another sentence: afterwards that sentence is among the true ones."""
+    venv = make_vec("VLAPickPlace-v0", 12, split="validation")
+    core = venv.unwrapped
+    venv.reset(seed=0)
+    task = core.task
+    wrong = {}
+    for i, e in enumerate(core.episodes):
+        fits = [
+            s for s, spec in enumerate(e.binding.specs)
+            if spec.kind in task.roles["object"].kinds and s != e.binding.roles["object"]
+        ]  # fmt: skip
+        wrong[i] = fits[0]
+    meant, core.roles["object"] = core.roles["object"].copy(), np.array(list(wrong.values()))
+    expert = Expert(core)
+    actions = []
+    for _ in range(25):
+        actions.append(expert.act())
+        core._controller.apply(core.world, actions[-1].astype(float))
+        core.world.step(core._substeps)
+    core.roles["object"] = meant
+    assert not task.goal.holds(core.world, core.roles).any()
+    facts = achieved(core)
+    hits = [i for i in range(12) if any(a.roles["object"] == wrong[i] for a in facts[i])]
+    assert len(hits) >= 10
+    for i in hits:
+        fact = next(a for a in facts[i] if a.roles["object"] == wrong[i])
+        seen = core.episodes[i].binding.seen(core.episodes[i].pos)
+        assert resolve(task.read(fact.instruction)[0]["object"], seen) == [wrong[i]]
+    with pytest.raises(InvalidConfigError, match="at most two roles"):
+        achieved(core, [TASKS["Sort"]])
+    venv.close()
+
+
+def test_there_are_over_a_million_sentences():
+    assert sum(count(t).sentences for t in TASKS.values()) > 1_000_000
+    assert count(TASKS["PickPlace"], True).sentences > 1_000_000
+    names = {k for t in TASKS.values() for k in count(t, True).kinds}
+    assert len(names) >= 14
 
 
 # ---- a task from outside -----------------------------------------------------------------------

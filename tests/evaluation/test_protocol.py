@@ -105,3 +105,15 @@ def test_bad_input(env_id):
         evaluate(env_id, "random", episodes=0)
     with pytest.raises(UnknownNameError, match="Did you mean 'expert'"):
         policy_factory("exprt")
+
+
+def test_swapped_sentences_ask_for_other_things_on_the_same_scenes():
+    import vla_gym  # noqa: F401 - registers the environments
+
+    plain = evaluate("VLAPickPlace-v0", "expert", 6, num_envs=6)
+    other = evaluate("VLAPickPlace-v0", "expert", 6, num_envs=6, swap=True)
+    pairs = zip(plain.records, other.records, strict=True)
+    assert all(a.instruction != b.instruction for a, b in pairs)
+    assert other.successes == 6 and other.env_kwargs["swap"]
+    with pytest.raises(InvalidConfigError, match="no other things"):
+        evaluate("VLASort-v0", "expert", 2, swap=True)

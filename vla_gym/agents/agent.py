@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from vla_gym.agents.features import PolicyFeatures
-from vla_gym.agents.tokens import ActionTokens
+from vla_gym.agents.tokens import ActionTokens, fit_width
 
 
 class HeadAgent:
@@ -62,4 +62,7 @@ class HeadAgent:
             torch.set_rng_state(self._chance)
             actions, _ = self.policy.predict(rows, deterministic=self.deterministic)
             self._chance = torch.get_rng_state()
-        return actions.astype(np.float32) if self.tokens is None else self.tokens.decode(actions)
+        motion = actions if self.tokens is None else self.tokens.decode(actions)
+        space = getattr(self.venv, "single_action_space", None)
+        width = motion.shape[1] if space is None else space.shape[0]
+        return fit_width(motion.astype(np.float32), width)

@@ -88,7 +88,7 @@ class PrivilegedSource:
     quick way to debug the learning.
 
     Args:
-        venv: The environment; its `world` and `roles` are read.
+        venv: The environment; its `world` and `named_slots` are read.
         seed: Seed of the errors.
         blind: "instruction" replaces each role by a random present thing that could play it;
             "image" hides positions altogether.
@@ -110,8 +110,7 @@ class PrivilegedSource:
         if not len(ids):
             return
         self.noise[ids] = self.rng.normal(0.0, self.noise_m, (len(ids), len(ROLES), 2))
-        for r, role in enumerate(ROLES):
-            self.slots[ids, r] = self.venv.roles[role][ids]
+        self.slots[ids] = self.venv.named_slots[ids]
         if self.blind == "instruction":
             world = self.venv.world
             for i in ids:

@@ -106,3 +106,17 @@ class ActionTokens:
             return motion.astype(np.float32)
         end = np.where(tokens[..., :1] == TERMINATE, 1.0, -1.0)
         return np.concatenate([motion, end], axis=-1).astype(np.float32)
+
+
+def fit_width(actions: NDArray, width: int) -> NDArray:
+    """Actions of a policy that never ends an episode, as an environment that allows it wants them.
+
+    Args:
+        actions: Shape (n, 7) or (n, 8).
+        width: Numbers per action of the environment: 7 or 8.
+
+    Returns:
+        Shape (n, width); a number that is missing is -1, which goes on.
+    """
+    missing = width - actions.shape[1]
+    return np.pad(actions, ((0, 0), (0, missing)), constant_values=-1.0) if missing > 0 else actions

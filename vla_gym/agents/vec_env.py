@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from vla_gym.agents.features import PolicyFeatures
-from vla_gym.agents.tokens import N_MOTION, ActionTokens
+from vla_gym.agents.tokens import N_MOTION, ActionTokens, fit_width
 
 
 class AgentVecEnv(VecEnvWrapper):
@@ -32,6 +32,7 @@ class AgentVecEnv(VecEnvWrapper):
             action = spaces.MultiDiscrete(tokens.nvec)
         super().__init__(venv, features.space, action)
         self.features, self.tokens = features, tokens
+        self._width = int(np.prod(venv.action_space.shape or (N_MOTION,)))
         self._words: tuple[str, ...] = ()
         self.last_obs: Any = None
         self.last_features: NDArray[np.float32] = np.zeros((venv.num_envs, *features.space.shape))
@@ -60,7 +61,8 @@ class AgentVecEnv(VecEnvWrapper):
 
     def step_async(self, actions: NDArray) -> None:
         """Send actions or tokens on to the worlds."""
-        self.venv.step_async(actions if self.tokens is None else self.tokens.decode(actions))
+        motion = actions if self.tokens is None else self.tokens.decode(actions)
+        self.venv.step_async(fit_width(motion, self._width))
 
     def step_wait(self) -> tuple[Any, NDArray, NDArray, list[dict]]:
         """Features, rewards, dones, infos; last observations in infos are features too."""

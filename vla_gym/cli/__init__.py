@@ -1,4 +1,4 @@
-"""The ``vla-gym`` command: ``train``, ``evaluate``, ``demo``, ``doctor``, ``pretrain-clip``."""
+"""The ``vla-gym`` command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vla_gym.errors import UnknownNameError, VlaGymError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("vla_gym.cli.train", "learn a policy from sparse success"),
+    "tasks": ("vla_gym.cli.tasks", "list the environments and what they can be told"),
     "evaluate": ("vla_gym.cli.evaluate", "measure a policy: success with its interval"),
     "demo": ("vla_gym.cli.demo", "film or watch a policy at work"),
     "doctor": ("vla_gym.cli.doctor", "check this machine and say what is missing"),

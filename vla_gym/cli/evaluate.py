@@ -30,6 +30,8 @@ class EvaluateConfig:
     novelty: tuple[str, ...] = ()
     """Ways in which episodes differ from training: colours, nouns, kinds, combinations, phrasings,
     layouts, backgrounds, lights, cameras, moved, reasoning, or all. "each" measures one by one."""
+    swap: bool = False
+    """Ask for another thing on each seed's scene: whether the policy follows words or habit."""
     seed: int = 0
     """Seed of the first episode; the others count up from it."""
     num_envs: int = 16
@@ -72,6 +74,7 @@ def measure(config: EvaluateConfig, env_id: str, novelty: tuple[str, ...]) -> Ev
         seed=config.seed,
         num_envs=config.num_envs,
         env_kwargs=kwargs,
+        swap=config.swap,
         on_progress=lambda done, won: progress(done, config.episodes, won),
     )
 

@@ -104,7 +104,23 @@ class Episode:
         Raises:
             InvalidConfigError: If a role is unknown or the slot cannot play it.
         """
-        new = dict(self.binding.roles)
+        return self.retold(task, {**self.binding.roles, **roles}, rng, axes)
+
+    def retold(
+        self, task: Task, roles: Mapping[str, int], rng: Generator, axes: Axes = frozenset()
+    ) -> Episode:
+        """The same scene under a sentence of a task, with every role given.
+
+        Args:
+            task: What is to be done.
+            roles: Role -> slot.
+            rng: Chooses the words.
+            axes: Ways of being new.
+
+        Raises:
+            InvalidConfigError: If a role is unknown or the slot cannot play it.
+            InstructionError: If some thing cannot be named alone.
+        """
         for name, slot in roles.items():
             if name not in task.roles:
                 raise InvalidConfigError(
@@ -117,8 +133,8 @@ class Episode:
                 raise InvalidConfigError(
                     f"Slot {slot} ({what}) cannot be the {name}; slots that can: {fitting}."
                 )
-            new[name] = int(slot)
-        binding = replace(self.binding, roles=new)
+        chosen = {name: int(slot) for name, slot in roles.items()}
+        binding = replace(self.binding, roles=chosen)
         return replace(
             self, binding=binding, instruction=task.say(binding, self.pos, rng, axes)
         )

@@ -45,6 +45,8 @@ class Role:
     """Kinds that play it on the novelty axis "kinds" only."""
     colours: tuple[str, ...] = tuple(COLOURS)
     """Colour words it is drawn from."""
+    sizes: tuple[str, ...] = SIZES
+    """Named sizes it is drawn from."""
     decoys: tuple[int, int] = (1, 1)
     """Fewest and most other things that could play it."""
     many: bool = False
@@ -203,30 +205,32 @@ class Task:
         """
         wishes = wishes or {}
         pairs: list[Pair] = []
-        sizes: dict[int, str] = {}
+        sizes: dict[int, tuple[str, ...]] = {}
         roles: dict[str, int] = {}
         groups: dict[str, list[int]] = {}
         spoken: dict[str, Phrase] = {}
         absent: list[Pair] = []
         for name, role in self.roles.items():
             wish = wishes.get(name)
+            first = len(pairs)
             if role.many:
                 groups[name], spoken[name] = self._draw_group(rng, role, axes, pairs, wish)
+                sizes |= {i: role.sizes for i in range(first, len(pairs))}
                 continue
             pair = self._draw(rng, *_options(role, axes, wish), pairs + absent, axes, True)
             if role.absent:
                 absent.append(pair)
                 spoken[name] = wish or Phrase(KIND_NOUNS[pair[1]][0], pair[0])
                 continue
-            if wish is not None and wish.size:
-                sizes[len(pairs)] = size_of(wish.size)
-            roles[name] = len(pairs)
+            asked = wish is not None and wish.size is not None
+            sizes[first] = (size_of(wish.size),) if asked else role.sizes  # type: ignore
+            roles[name] = first
             pairs.append(pair)
         self._add_decoys(rng, axes, pairs, roles, groups, absent)
         # slots carry no hint of who plays which role
         order = rng.permutation(len(pairs))
         place = np.argsort(order)
-        specs = [self._spec(rng, *pair, sizes.get(i)) for i, pair in enumerate(pairs)]
+        specs = [self._spec(rng, *pair, sizes.get(i, SIZES)) for i, pair in enumerate(pairs)]
         return Binding(
             tuple(specs[i] for i in order),
             tuple(pairs[i][0] for i in order),
@@ -300,10 +304,12 @@ class Task:
             pairs.append(self._draw(rng, kinds, colours, pairs, frozenset(), wish is not None))
         return members, phrase
 
-    def _spec(self, rng: Generator, colour: str, kind: str, size: str | None) -> ObjectSpec:
-        drawn = SIZES[int(rng.integers(len(SIZES)))]
+    def _spec(
+        self, rng: Generator, colour: str, kind: str, sizes: Sequence[str]
+    ) -> ObjectSpec:
+        size = sizes[int(rng.integers(len(sizes)))]
         shade, mass = jitter(rng, colour), float(rng.uniform(*self.mass_scale))
-        return ObjectSpec(kind, size or drawn, shade, mass)
+        return ObjectSpec(kind, size, shade, mass)
 
 
 def fits(binding: Binding, pos: NDArray, wishes: Mapping[str, Phrase]) -> bool:

@@ -121,6 +121,20 @@ class TabletopVectorEnv(VectorEnv):
         """Names of the task's stages, in order; none for a mixture."""
         return self._stages[0] if len(self.tasks) == 1 else ()
 
+    @property
+    def named_slots(self) -> NDArray[np.int64]:
+        """Slots of the first and the last thing that each world's sentence names. Shape (n, 2).
+
+        Privileged. Of a group its first member; of things that are not there, whatever is last.
+        """
+        slots = np.zeros((self.num_envs, 2), np.int64)
+        for i, episode in enumerate(self.episodes):
+            b = episode.binding
+            played = {**{r: g[0] for r, g in b.groups.items()}, **b.roles}
+            order = [played[r] for r in self.tasks[episode.task].roles if r in played]
+            slots[i] = order[0], order[-1]
+        return slots
+
     # ---- Gymnasium ----------------------------------------------------------------------------
 
     @property

@@ -32,6 +32,7 @@ def evaluate(
     name: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     venv: Any = None,
+    swap: bool = False,
 ) -> EvalResult:
     """Run a policy on the seeds seed, seed + 1, ... of a split, one episode each.
 
@@ -50,6 +51,8 @@ def evaluate(
         name: What to call the policy in the result.
         on_progress: Called with the episodes done and the successes among them.
         venv: An environment made so before, to be used again; it is left open.
+        swap: Ask, on each seed's scene, for another thing than the seed's own sentence does: the
+            pictures are the same byte for byte, so only the words can tell the policy.
 
     Raises:
         InvalidConfigError: If a count is not positive.
@@ -72,7 +75,7 @@ def evaluate(
         records: list[EpisodeRecord] = []
         while len(records) < episodes:
             wanted = min(venv.num_envs, episodes - len(records))
-            records += run_episodes(venv, actor, seed + len(records), wanted)
+            records += run_episodes(venv, actor, seed + len(records), wanted, swap=swap)
             if on_progress:
                 on_progress(len(records), sum(r.success for r in records))
         stages = _stage_names(venv)
@@ -86,7 +89,7 @@ def evaluate(
         seed=seed,
         records=tuple(records),
         stages=stages,
-        env_kwargs=kwargs,
+        env_kwargs={**kwargs, "swap": True} if swap else kwargs,
         wall_s=time.monotonic() - begun,
         versions=_versions(),
     )
@@ -111,6 +114,7 @@ def run_episodes(
     seed: int,
     episodes: int,
     on_step: Callable[[NDArray[np.bool_]], None] | None = None,
+    swap: bool = False,
 ) -> list[EpisodeRecord]:
     """Run one episode in each of the first worlds, to its end.
 
@@ -123,6 +127,7 @@ def run_episodes(
         seed: World k is reset with seed + k.
         episodes: How many worlds count, at most ``venv.num_envs``.
         on_step: Called after the reset and before each step, with the worlds still running (n,).
+        swap: Ask for another thing on each seed's scene.
 
     Returns:
         One record a world, in the order of the seeds.
@@ -130,6 +135,8 @@ def run_episodes(
     n = venv.num_envs
     # seeds beyond the wanted ones only fill the batch
     obs, _ = venv.reset(seed=[seed + k for k in range(n)])
+    if swap:
+        obs, _ = venv.reset(options={"same_scene": True, "roles": other_roles(venv)})
     policy.reset(np.ones(n, bool), obs)
     sentences = tuple(obs["instruction"])
     running = np.arange(n) < episodes
@@ -163,6 +170,29 @@ def run_episodes(
         )
         for k in range(episodes)
     ]
+
+
+def other_roles(venv: Any) -> list[dict[str, int]]:
+    """For each world, the first role's slot changed to another thing that could play it.
+
+    Raises:
+        InvalidConfigError: If a scene has no other.
+    """
+    core, chosen = venv.unwrapped, []
+    for episode in core.episodes:
+        task = core.tasks[episode.task]
+        role = next(iter(task.roles))
+        kinds = task.roles[role].kinds + task.roles[role].novel_kinds
+        taken = set(episode.binding.roles.values())
+        specs = episode.binding.specs
+        free = [i for i, s in enumerate(specs) if s.kind in kinds and i not in taken]
+        if role not in episode.binding.roles or not free:
+            raise InvalidConfigError(
+                f"{task.name} has no other {role} to ask for where {episode.instruction!r} is said."
+                " Sentences can be swapped on tasks whose first role is one thing of several."
+            )
+        chosen.append({role: free[0]})
+    return chosen
 
 
 def _of_step(infos: Mapping[str, Any], key: str, done: NDArray[np.bool_], n: int) -> NDArray:

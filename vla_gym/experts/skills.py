@@ -39,6 +39,7 @@ HOVER = 0.09
 """Height above the grasp from which the gripper descends [m]."""
 FINGERTIP = 0.016
 """How far the fingers reach below the TCP, and some [m]."""
+_RADIUS = np.array([kind.radius for kind in KINDS.values()])
 _INNER = np.array([kind.inner for kind in KINDS.values()])
 _FLOOR = np.array([kind.floor for kind in KINDS.values()])
 _SQUARE = np.array([k.grip == "square" for k in KINDS.values()])
@@ -84,10 +85,19 @@ def motion_for(goal: Predicate, world: World, roles: Roles) -> Motion | None:
 @motion_for.register
 def _(goal: And, world: World, roles: Roles) -> Motion | None:
     """The first part that does not hold yet; when all hold, the last one's motion."""
-    skilled = [
-        (part, motion) for part in _parts(goal)
-        if (motion := motion_for(part, world, roles)) is not None
-    ]  # fmt: skip
+    return _first_unmet(_parts(goal), world, roles)
+
+
+def _first_unmet(
+    parts: Sequence[Predicate], world: World, roles: Roles, spread: bool = False
+) -> Motion | None:
+    skilled = []
+    for part in parts:
+        motion = motion_for(part, world, roles)
+        if spread and isinstance(part, Inside):
+            motion = _put_inside(part, world, roles, spread=True)
+        if motion is not None:
+            skilled.append((part, motion))
     if not skilled:
         return None
     unmet = np.stack([~part.holds(world, roles) for part, _ in skilled])
@@ -109,7 +119,7 @@ def _(goal: Once, world: World, roles: Roles) -> Motion | None:
 @motion_for.register
 def _(goal: Each, world: World, roles: Roles) -> Motion | None:
     here = {**roles, goal.member: goal.next_member(world, roles)}
-    return motion_for(goal.fact, world, here)
+    return _first_unmet(_parts(goal.fact), world, here, spread=True)
 
 
 @motion_for.register
@@ -153,8 +163,13 @@ def _(goal: Pressed, world: World, roles: Roles) -> Motion:
 
 @motion_for.register
 def _(goal: Inside, world: World, roles: Roles) -> Motion:
+    return _put_inside(goal, world, roles)
+
+
+def _put_inside(goal: Inside, world: World, roles: Roles, spread: bool = False) -> Motion:
+    """Into the middle, or beside what is there already; with `spread`, off the middle at once."""
     thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
-    spot, middle = _free_spot(world, thing, place)
+    spot, middle = _free_spot(world, thing, place, spread)
     near = np.where(middle, 0.45 * place.half[:, :2].min(axis=1), 0.012)
     return _put(goal, world, roles, spot, _release_height(world, thing, place), near)
 
@@ -168,8 +183,7 @@ def _(goal: On, world: World, roles: Roles) -> Motion:
 @motion_for.register
 def _(goal: Beside, world: World, roles: Roles) -> Motion:
     thing, base = View.of(world, roles[goal.thing]), View.of(world, roles[goal.base])
-    far = thing.half[:, :2].max(axis=1) + base.half[:, :2].max(axis=1) + 0.035
-    spot = base.pos[:, :2] + far[:, None] * np.array(DIRECTIONS[goal.side])
+    spot = _spot_beside(world, thing, base, np.array(DIRECTIONS[goal.side]))
     return _put(goal, world, roles, spot, np.zeros(world.n), np.full(world.n, 0.015))
 
 
@@ -272,7 +286,9 @@ def _parts(goal: Predicate) -> list[Predicate]:
     return [goal]
 
 
-def _free_spot(world: World, thing: View, place: View) -> tuple[NDArray, NDArray[np.bool_]]:
+def _free_spot(
+    world: World, thing: View, place: View, spread: bool
+) -> tuple[NDArray, NDArray[np.bool_]]:
     """Where to put something in a container: its middle, or beside what lies there already.
 
     Returns:
@@ -280,6 +296,7 @@ def _free_spot(world: World, thing: View, place: View) -> tuple[NDArray, NDArray
     """
     inner = 0.5 * _INNER[place.kind] * place.scale[:, None]
     offsets = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
+    offsets = offsets[1:] if spread else offsets
     local = offsets[None] * inner[:, None]
     spots = place.pos[:, None, :2] + np.einsum("nij,nkj->nki", place.mat[:, :2, :2], local)
     rows, others = np.arange(world.n), world.present.copy()
@@ -288,7 +305,25 @@ def _free_spot(world: World, thing: View, place: View) -> tuple[NDArray, NDArray
     room = np.where(others[:, None], away, 1.0).min(axis=2)
     # the first spot with enough room, else the one with most
     choice = np.where((room > 0.05).any(axis=1), (room > 0.05).argmax(axis=1), room.argmax(axis=1))
-    return spots[rows, choice], choice == 0
+    return spots[rows, choice], (choice == 0) & (not spread)
+
+
+def _spot_beside(world: World, thing: View, base: View, way: NDArray) -> NDArray:
+    """The nearest free spot on one side of `base`, or the freest. Shape (n, 2), [m]."""
+    touching = thing.half[:, :2].max(axis=1) + base.half[:, :2].max(axis=1)
+    gaps, asides = np.meshgrid([0.035, 0.055, 0.075], [0.0, 0.03, -0.03], indexing="ij")
+    far = touching[:, None] + gaps.ravel()
+    spots = base.pos[:, None, :2] + far[..., None] * way + asides.ravel()[:, None] * way[::-1]
+    rows, others = np.arange(world.n), world.present.copy()
+    others[rows, thing.slot] = others[rows, base.slot] = False
+    away = np.linalg.norm(spots[:, :, None] - world.object_pos[:, None, :, :2], axis=-1)
+    radius = world.kind_value(_RADIUS) * world.scale
+    room = np.where(others[:, None], away - radius[:, None], 1.0).min(axis=2)
+    # the hand needs room too
+    wanted = thing.half[:, :1].max(axis=1) + 0.035
+    free = room > wanted[:, None]
+    choice = np.where(free.any(axis=1), free.argmax(axis=1), room.argmax(axis=1))
+    return spots[rows, choice]
 
 
 def _tallest(world: World, thing: View) -> NDArray:

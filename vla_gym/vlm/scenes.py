@@ -136,7 +136,7 @@ class SceneSampler:
                 pos, quat = start.sample(rng, specs, self.world.n_slots)
                 break
             except PlacementError:
-                things = things[:-1]
+                things = things[:-1] if len(things) > 3 else draw_things(rng)
         scene = _Scene(things, pos, quat)
         if rng.random() < 0.15:
             _put_inside(scene, rng)

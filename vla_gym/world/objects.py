@@ -215,12 +215,12 @@ def _stone() -> Kind:
         Geom("ellipsoid", (0.015, 0.016, 0.013), (-0.019, 0.003, 0.001), shade=0.8),
         Geom("ellipsoid", (0.012, 0.011, 0.010), (-0.004, 0.001, 0.010), shade=0.95),
     )
-    return Kind("stone", lumps, (x, y, z), density=700.0, graspable=True, rolls=True, grip="side")
+    return Kind("stone", lumps, (x, y, z), density=700.0, graspable=True, grip="side")
 
 
 def _star() -> Kind:
     """Six points: three bars through one middle."""
-    arm, half, h = 0.033, 0.0065, 0.012
+    arm, half, h = 0.030, 0.0065, 0.012
     bars = []
     for i in range(3):
         a = math.pi * i / 3 / 2

@@ -264,8 +264,9 @@ class World:
         self.qvel[ids] = speed
 
     def move(self, i: int, slot: int, xy: tuple[float, float]) -> None:
-        """Put one thing of one world elsewhere on the table, at rest and as it is turned."""
+        """Put one thing of one world elsewhere on the table, at rest; it counts as begun there."""
         self.qpos[i, self._slot_qpos[slot, :2]] = xy
+        self.start_pos[i, slot, :2] = xy
         self.qvel[i, self._slot_dof[slot]] = 0.0
 
     def reset_robot(self, ids: Ids, qpos: NDArray | None = None, width: float = 0.08) -> None:

@@ -8,7 +8,7 @@ PUSH = Task(
     name="Push",
     summary="Push a thing onto a coloured mat, without lifting it.",
     roles={
-        "object": Role(("puck", "cube", "cylinder"), ("brick", "can"), decoys=(1, 1)),
+        "object": Role(("puck", "cube", "cylinder"), ("brick", "star"), decoys=(1, 1)),
         "target": Role(("mat",)),
     },
     start=Scatter(min_gap=0.05),

@@ -8,7 +8,7 @@ STACK = Task(
     name="Stack",
     summary="Stack one thing on another and let go.",
     roles={
-        "object": Role(("cube", "cylinder"), ("brick", "can", "star"), decoys=(1, 1)),
+        "object": Role(("cube", "cylinder"), ("brick", "can"), decoys=(1, 1)),
         "base": Role(BASES, NOVEL_BASES, decoys=(1, 1)),
     },
     goal=On("object", "base") & ~Touched("object") & Static("object"),
