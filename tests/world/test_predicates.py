@@ -4,7 +4,29 @@ import numpy as np
 import pytest
 
 from vla_gym.world.objects import KINDS, ObjectSpec
-from vla_gym.world.predicates import And, Held, Inside, Lifted, Near, Not, On, Or, Static, Upright
+from vla_gym.world.predicates import (
+    After,
+    And,
+    AnyMoved,
+    Beside,
+    Each,
+    Free,
+    Held,
+    Inside,
+    Lifted,
+    Moved,
+    Near,
+    Not,
+    On,
+    Once,
+    Or,
+    Over,
+    Pressed,
+    Static,
+    Then,
+    Touched,
+    Upright,
+)
 from vla_gym.world.world import World
 
 ROLES = {"a": np.array([0]), "b": np.array([1])}
@@ -44,6 +66,34 @@ CASES = [
     (Near("a", 0.5), ("cube", 0.5, 0.2, 0.0), BOWL, True),
     (Near("a"), ("cube", 0.5, 0.2, 0.0), BOWL, False),
     (Held("a"), ("cube", 0.5, 0.2, 0.0), BOWL, False),
+    # in the container: over its rim from outside, hovering, tipped over, merely under it
+    (Inside("a", "b"), ("cube", 0.5, 0.058, 0.04), BOWL, False),
+    (Inside("a", "b"), ("cube", 0.5, 0.0, 0.008), (*BOWL, (H, H, 0, 0)), False),
+    (Inside("a", "b"), ("cube", 0.5, 0.0, 0.0), ("shelf", 0.5, 0.0, 0.0), False),
+    (Inside("a", "b"), ("cube", 0.5, 0.0, 0.0802), ("shelf", 0.5, 0.0, 0.0), True),
+    (Inside("a", "b"), ("ball", 0.5, 0.0, 0.006), ("box", 0.5, 0.0, 0.0), True),
+    # on top: beside it, leaning, through it
+    (On("a", "b"), ("cube", 0.5, 0.0, 0.02), ("cube", 0.5, 0.0, 0.0), False),
+    (On("a", "b"), ("brick", 0.5, 0.0, 0.0422), ("cube", 0.5, 0.0, 0.0), True),
+    # pushed onto a mat: at whatever height, for `keep` forbids lifting
+    (Over("a", "b"), ("puck", 0.5, 0.01, 0.0), ("mat", 0.5, 0.0, 0.0), True),
+    (Over("a", "b"), ("puck", 0.5, 0.06, 0.0), ("mat", 0.5, 0.0, 0.0), False),
+    # sides are the camera's: it faces the robot, so left is -y and front is +x
+    (Beside("a", "b", "left"), ("cube", 0.5, -0.11, 0.0), BOWL, True),
+    (Beside("a", "b", "right"), ("cube", 0.5, 0.11, 0.0), BOWL, True),
+    (Beside("a", "b", "front"), ("cube", 0.61, 0.0, 0.0), BOWL, True),
+    (Beside("a", "b", "behind"), ("cube", 0.39, 0.0, 0.0), BOWL, True),
+    (Beside("a", "b", "left"), ("cube", 0.5, 0.11, 0.0), BOWL, False),
+    (Beside("a", "b", "left"), ("cube", 0.61, -0.05, 0.0), BOWL, False),
+    (Beside("a", "b", "left"), ("cube", 0.5, -0.30, 0.0), BOWL, False),
+    (Beside("a", "b", "left"), ("cube", 0.5, -0.11, 0.2), BOWL, False),
+    (Beside("a", "b", "left"), ("cube", 0.5, 0.0, 0.006), BOWL, False),
+    (Pressed("b"), ("cube", 0.5, 0.2, 0.0), ("button", 0.5, 0.0, 0.0), False),
+    (Moved("a"), ("cube", 0.5, 0.2, 0.0), BOWL, False),
+    (AnyMoved(), ("cube", 0.5, 0.2, 0.0), BOWL, False),
+    (Free(), ("cube", 0.5, 0.2, 0.0), BOWL, True),
+    (After(1.0), ("cube", 0.5, 0.2, 0.0), BOWL, False),
+    (After(0.0001), ("cube", 0.5, 0.2, 0.0), BOWL, False),
     (Static("a"), ("cube", 0.5, 0.2, 0.0), BOWL, True),
 ]
 
@@ -55,7 +105,7 @@ def test_truth(fact, first, second, expected):
     assert Not(fact).holds(world, ROLES)[0] != expected
     assert (fact.margin(world, ROLES)[0] >= 0) == expected
     for other in (True, False):
-        known = Upright("b") if other else ~Upright("b")
+        known = Free() if other else ~Free()
         assert And(fact, known).holds(world, ROLES)[0] == (expected and other)
         assert Or(fact, known).holds(world, ROLES)[0] == (expected or other)
 
@@ -64,3 +114,85 @@ def test_what_moves_is_not_static():
     world = scene(("cube", 0.5, 0.2, 0.3), BOWL)
     world.step(20)
     assert not Static("a").holds(world, ROLES)[0]
+
+
+def test_time_passes():
+    world = scene(("cube", 0.5, 0.2, 0.0), BOWL)
+    assert not After(0.5).holds(world, ROLES)[0]
+    world.step(round(0.5 / world.model.opt.timestep))
+    assert After(0.5).holds(world, ROLES)[0]
+
+
+def move(world, slot, xy, z=None):
+    world.qpos[0, world._slot_qpos[slot, :2]] = xy
+    if z is not None:
+        world.qpos[0, world._slot_qpos[slot, 2]] = z
+    world.forward()
+
+
+def test_moved_is_measured_from_where_the_episode_began():
+    world = scene(("cube", 0.5, 0.2, 0.0), BOWL)
+    move(world, 0, (0.5, 0.24))
+    assert Moved("a").holds(world, ROLES)[0] and AnyMoved().holds(world, ROLES)[0]
+    assert not Moved("b").holds(world, ROLES)[0]
+    move(world, 0, (0.5, 0.2))
+    assert not Moved("a").holds(world, ROLES)[0]
+
+
+def test_once_remembers_until_the_next_episode():
+    world, fact = scene(("cube", 0.5, 0.0, 0.006), BOWL), Once(Inside("a", "b"))
+    fact.observe(world, ROLES)
+    move(world, 0, (0.5, 0.2))
+    assert fact.holds(world, ROLES)[0] and not fact.fact.holds(world, ROLES)[0]
+    state = world.get_state()
+    pos, quat = world.object_pos.copy(), world.object_quat.copy()
+    world.place(np.array([0]), pos, quat)
+    assert not fact.holds(world, ROLES)[0]
+    world.set_state(state)
+    assert fact.holds(world, ROLES)[0]
+
+
+@pytest.mark.parametrize("right_order", [True, False])
+def test_then_minds_the_order(right_order):
+    a_in, b_up = Inside("a", "b"), Lifted("c")
+    roles = {**ROLES, "c": np.array([2])}
+    world = scene(("cube", 0.5, 0.2, 0.0), BOWL, ("ball", 0.6, -0.2, 0.0))
+    goal = Then(a_in, b_up)
+    steps = [lambda: move(world, 0, (0.5, 0.0), 0.027), lambda: move(world, 2, (0.6, -0.2), 0.2)]
+    for step in steps if right_order else steps[::-1]:
+        step()
+        goal.observe(world, roles)
+    assert a_in.holds(world, roles)[0] and b_up.holds(world, roles)[0]
+    assert goal.holds(world, roles)[0] == right_order
+
+
+def test_each_wants_all_of_them():
+    world = scene(("cube", 0.5, 0.0, 0.006), BOWL, ("ball", 0.6, -0.2, 0.0))
+    group = np.zeros((1, world.n_slots), bool)
+    goal = Each("all", "it", Inside("it", "b"))
+    group[0, 0] = True
+    assert goal.holds(world, {**ROLES, "all": group})[0]
+    group[0, 2] = True
+    assert not goal.holds(world, {**ROLES, "all": group})[0]
+    assert goal.next_member(world, {**ROLES, "all": group})[0] == 2
+
+
+def test_algebra():
+    """De Morgan, commutativity, idempotence, margins; on random scenes."""
+    rng, facts = np.random.default_rng(0), [
+        Inside("a", "b"), Upright("a"), Lifted("a"), Near("a", 0.2), Static("a"), Touched("a"),
+    ]  # fmt: skip
+    for _ in range(40):
+        thing = ("cube", *rng.uniform([0.42, -0.1, 0.0], [0.58, 0.1, 0.06]))
+        world = scene(thing, BOWL)
+        p, q = (facts[i] for i in rng.integers(len(facts), size=2))
+
+        def true(fact, world=world):
+            return bool(fact.holds(world, ROLES)[0])
+
+        assert true(~(p & q)) == true(~p | ~q) and true(~(p | q)) == true(~p & ~q)
+        assert true(p & q) == true(q & p) == (true(p) and true(q))
+        assert true(p & p) == true(p) == true(~~p)
+        both = (p & q).margin(world, ROLES)[0]
+        assert both == min(p.margin(world, ROLES)[0], q.margin(world, ROLES)[0])
+        assert not true(p & ~p) and true(p | ~p)
