@@ -22,7 +22,10 @@ def table(folder: Path) -> str:
     rows: list[str] = []
     for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        rows += _run(path.stem, data) if "rows" in data else [_evaluation(path.stem, data)]
+        if "rows" in data:
+            rows += _run(path.stem, data)
+        elif "success" in data:
+            rows.append(_evaluation(path.stem, data))
     return "\n".join([*HEAD, *rows]) if rows else "No results have been recorded yet."
 
 

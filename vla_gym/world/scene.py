@@ -17,6 +17,8 @@ PAD_SOLREF = (2 * PHYSICS_TIMESTEP, 1.0)
 """Contact of the finger pads, as stiff as the time step allows. MuJoCo leaves centripetal
 acceleration out of its friction constraints, so a held thing slips outwards on a curve, the less
 the stiffer the contact: 0.1 mm per step of 5 cm here."""
+SLIPPERY = 0.12
+"""Sliding friction of slippery things, on whatever they lie."""
 HIDDEN_GROUP = 5
 """Geom group of unused primitives; no camera draws it."""
 PARKING = (0.0, -3.0, 1.0)
@@ -93,6 +95,7 @@ def _add_object_geoms(body: Any, kind: Kind | None, scale: float) -> None:
             rgba=(geom.shade, geom.shade, geom.shade, 1.0),
             condim=6 if kind and kind.round else 4,  # else a tilted disc wobbles on for ever
             friction=_friction(kind),
+            priority=1 if kind and kind.slippery else 0,  # else the table's friction would count
             solref=(0.012, 1.0),
             **(_MARK if kind and kind.mark else _THING),
         )
@@ -106,7 +109,7 @@ def _add_object_geoms(body: Any, kind: Kind | None, scale: float) -> None:
 def _friction(kind: Kind | None) -> tuple[float, float, float]:
     """Sliding, torsional and rolling friction."""
     if kind and kind.slippery:
-        return (0.15, 0.001, 0.0005)
+        return (SLIPPERY, 0.001, 0.0005)
     return (0.9, 0.01, 0.002 if kind and kind.rolls else 0.0005)
 
 
