@@ -98,3 +98,20 @@ def test_a_probe_that_hangs_is_a_finding(monkeypatch):
     finding = doctor.check_opengl()
     assert finding.status == "missing"
     assert "no answer" in finding.text
+
+
+def test_tasks_lists_every_environment(capsys):
+    from vla_gym import ENV_IDS
+
+    assert main(["tasks"]) == 0
+    out = capsys.readouterr().out
+    assert all(env_id in out for env_id in ENV_IDS)
+
+
+def test_evaluate_goes_through_the_novelty_axes(tmp_path, capsys):
+    argv = ["--env", "VLAReach-v0", "--policy", "random", "--episodes", "1", "--novelty", "each"]
+    assert main(["evaluate", *argv, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "reasoning" in out and len(list(tmp_path.glob("*.json"))) == len(out.splitlines())
+    assert main(["evaluate", *argv, "--out", str(tmp_path / "x.json")]) == 2
+    assert "folder" in capsys.readouterr().err
