@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import matplotlib
@@ -22,7 +23,7 @@ N, COLUMNS = 24, 4
 
 def main(path: str = "docs/images/contact_sheet.png") -> None:
     """Draw the first scenes of the validation split to `path`."""
-    kwargs = {"vectorization_mode": "vector_entry_point", "split": "validation"}
+    kwargs: dict[str, Any] = {"vectorization_mode": "vector_entry_point", "split": "validation"}
     venv = gym.make_vec(vla_gym.ENV_IDS[0], num_envs=N, **kwargs)
     obs, _ = venv.reset(seed=0)
     frames = np.concatenate([obs["image"], obs["wrist_image"]], axis=2)

@@ -79,7 +79,7 @@ def shoot(
 
 def main(config: TeaserConfig) -> None:
     """Film."""
-    kwargs = {"vectorization_mode": "vector_entry_point", "split": "test"}
+    kwargs: dict[str, Any] = {"vectorization_mode": "vector_entry_point", "split": "test"}
     venv: Any = gym.make_vec(vla_gym.ENV_IDS[0], num_envs=2, **kwargs).unwrapped
     policy, pool = policy_factory(config.policy)(venv), CameraPool(venv.world, config.size)
     for seed in range(config.seed, config.seed + 100):

@@ -56,7 +56,7 @@ def search(name: str, config: SearchConfig) -> list[tuple[int, int, np.ndarray]]
     kwargs = {"vectorization_mode": "vector_entry_point", "cameras": ()}
     venv = gym.make_vec(f"VLA{name}-v0", num_envs=config.population, **kwargs)
     core, rng = venv.unwrapped, np.random.default_rng(config.seed)
-    shape = (config.population, core.horizon, core.single_action_space.shape[0])
+    shape = (config.population, core.horizon, core.single_action_space.shape[0])  # type: ignore
     found = []
     for scene in range(config.scenes):
         # smooth sequences go further than white noise

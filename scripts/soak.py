@@ -42,7 +42,7 @@ def soak(env_id: str, config: SoakConfig) -> str:
             rng.uniform(-1, 1, venv.action_space.shape)
         )
         assert np.isfinite(obs["proprio"]).all(), "nan in proprio"
-        assert venv.observation_space["proprio"].contains(obs["proprio"]), "proprio out of bounds"
+        assert venv.observation_space["proprio"].contains(obs["proprio"]), "proprio out of bounds"  # type: ignore
         lowest = np.where(world.present, world.object_pos[..., 2], 0.0).min()
         assert lowest > -0.05, f"a thing fell through the table: {lowest:.3f} m"
         wins, ends = wins + rewards.sum(), ends + int((terminated | truncated).sum())

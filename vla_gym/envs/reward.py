@@ -164,7 +164,7 @@ def _lift(world: World, thing: View) -> tuple[list[NDArray], list[NDArray]]:
     touch = world.finger_touch[np.arange(world.n), thing.slot]
     held = touch.all(axis=1)
     near = [1 - away / REACH.distance, touch.mean(axis=1), thing.bottom / LIFT[2].distance]
-    return near, [away < _NEAR, held, held & (thing.bottom > 0.03)]
+    return near, [away < _NEAR, held, held & (thing.bottom > 0.03)]  # type: ignore
 
 
 def _count(near: list[NDArray], facts: list[NDArray]) -> tuple[NDArray, NDArray]:

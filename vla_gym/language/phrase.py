@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +156,7 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, Phrase | None, list
     if word not in ("the", "a", "an", "that"):
         return at, None, ["the", *_EVERY]
     at += 1
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     groups = {"superlative": list(SUPERLATIVES), "size": sizes, "colour": colours}
     allowed = [*SUPERLATIVES, *sizes, *colours, *nouns]
     for name, group in groups.items():
