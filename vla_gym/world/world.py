@@ -20,7 +20,8 @@ Ids = NDArray[np.int64]
 
 _GEOM_FIELDS = (
     "geom_type", "geom_size", "geom_pos", "geom_quat", "geom_aabb", "geom_rbound", "geom_contype",
-    "geom_conaffinity", "geom_condim", "geom_friction", "geom_priority", "geom_group", "geom_sameframe",
+    "geom_conaffinity", "geom_condim", "geom_friction", "geom_priority", "geom_group",
+    "geom_sameframe",
 )  # fmt: skip
 _BODY_FIELDS = (
     "body_mass", "body_inertia", "body_ipos", "body_iquat", "body_subtreemass", "body_invweight0",
