@@ -106,7 +106,7 @@ def test_a_violation_ends_the_episode_without_reward():
     core = venv.unwrapped
     bottle = core.roles["bystander"]
     for i in range(8):
-        core.world.move(i, int(bottle[i]), (0.9, 0.0))
+        core.world.qpos[i, core.world._slot_qpos[bottle[i], :2]] = (0.9, 0.0)
     _, rewards, terminated, _, infos = venv.step(np.zeros((8, 7)))
     assert terminated.all() and not rewards.any() and infos["final_info"]["violated"].all()
     venv.close()
