@@ -10,7 +10,8 @@ from typing import Any
 from vla_gym.evaluation.statistics import format_rate
 
 ROOT = Path(__file__).parents[1]
-START, END = "<!-- results: start -->", "<!-- results: end -->"
+RESULTS, AXES = "results", "axes"
+"""Names of the marks between which tables stand."""
 HEAD = (
     "| run | policy | success [95% Wilson interval] | learnt from |",
     "|---|---|---|---|",
@@ -46,16 +47,32 @@ def _evaluation(name: str, data: dict[str, Any]) -> str:
     return f"| `{name}` | {data['policy']} | {rate} | |"
 
 
-def updated(text: str, results: str) -> str:
-    """The text with what stands between the marks replaced."""
-    before, rest = text.split(START)
-    return f"{before}{START}\n{results}\n{END}{rest.split(END)[1]}"
+def axes_table(path: Path) -> str:
+    """Success of each policy on each way of being new."""
+    if not path.is_file():
+        return "Not measured yet."
+    found = json.loads(path.read_text(encoding="utf-8"))["axes"]
+    names = list(dict.fromkeys(axis for row in found.values() for axis in row))
+    rows = ["| what is new | " + " | ".join(f"`{p}`" for p in found) + " |",
+            "|---|" + "---|" * len(found)]  # fmt: skip
+    for axis in names:
+        cells = [format_rate(*row[axis]) if axis in row else "" for row in found.values()]
+        rows.append(f"| {axis} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def updated(text: str, name: str, content: str) -> str:
+    """The text with what stands between two marks replaced."""
+    start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+    before, rest = text.split(start)
+    return f"{before}{start}\n{content}\n{end}{rest.split(end)[1]}"
 
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    fresh = updated(text, table(ROOT / "docs" / "results"))
+    fresh = updated(text, RESULTS, table(ROOT / "docs" / "results"))
+    fresh = updated(fresh, AXES, axes_table(ROOT / "docs" / "results" / "axes.json"))
     if "--check" in sys.argv and fresh != text:
         sys.exit("README.md is out of date: run scripts/update_readme.py.")
     readme.write_text(fresh, encoding="utf-8")

@@ -56,10 +56,10 @@ def main(args: Sequence[str]) -> int:
     for env_id in ids:
         for novelty in axes:
             result = measure(config, env_id, novelty)
-            new = "+".join(novelty) or "-"
+            new = "+".join(novelty) or "none"
             print(f"{env_id:<18} {new:<14} {format_rate(result.successes, result.n)}", flush=True)
             if config.out is not None:
-                result.save(config.out / f"{env_id}-{config.policy}-{new}.json".replace("--", "-"))
+                result.save(config.out / f"{env_id}-{config.policy}-{new}.json")
     return 0
 
 
