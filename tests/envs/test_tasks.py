@@ -19,6 +19,7 @@ from vla_gym.experts import Expert
 from vla_gym.language.phrase import resolve
 from vla_gym.language.splits import AXES, held_out
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
+from vla_gym.world.patterns import PATTERNS
 from vla_gym.world.objects import KINDS
 from vla_gym.world.predicates import Inside, Touched
 
@@ -259,11 +260,13 @@ def test_training_holds_nothing_that_is_new():
             assert "not" not in words - {"not"} or "that is not" not in text
         for e in core.episodes:
             task = core.tasks[e.task]
-            known = {k for r in task.roles.values() for k in r.kinds}
-            assert {s.kind for s in e.binding.specs} <= known
-            centre, half = np.array(task.start.center), np.array(task.start.half)
-            here = e.pos[: len(e.binding.specs), :2]
-            assert (np.abs(here - centre) <= half + 1e-9).all() and e.move_at < 0
+            known = {k for r in task.roles.values() for k in r.kinds} | set(task.furniture)
+            kinds = [s.kind for s in e.binding.specs]
+            assert set(kinds) <= known and e.move_at < 0
+            for kind, spot in zip(kinds, e.pos[:, :2], strict=False):
+                centre, half = np.array(task.start.area(kind))
+                in_cabinet = kind in ("cabinet", "drawer")
+                assert in_cabinet or (np.abs(spot - centre) <= half + 1e-9).all()
             assert e.looks == type(e.looks)()
             pairs = zip(e.binding.colours, e.binding.specs, strict=True)
             assert not any(is_held_out(c, s.kind) for c, s in pairs)
@@ -302,6 +305,13 @@ def test_new_looks_reach_the_picture(axis):
     changed = np.abs(plain["image"].astype(int) - fresh["image"]).mean(axis=(1, 2, 3))
     assert (changed > 1.0).all(), changed
     assert plain["instruction"] == fresh["instruction"]
+
+
+def test_new_tables_have_patterns():
+    venv, _ = drawn(("backgrounds",), n=32, cameras=())
+    seen = {e.looks.pattern for e in venv.unwrapped.episodes}
+    assert len(seen & set(PATTERNS)) >= 4
+    venv.close()
 
 
 def test_new_layouts_lie_further_out():

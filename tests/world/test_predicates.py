@@ -9,8 +9,10 @@ from vla_gym.world.predicates import (
     And,
     AnyMoved,
     Beside,
+    Closed,
     Each,
     Free,
+    HandBehind,
     Held,
     Inside,
     Lifted,
@@ -19,9 +21,12 @@ from vla_gym.world.predicates import (
     Not,
     On,
     Once,
+    Opened,
     Or,
     Over,
     Pressed,
+    SlidOver,
+    Standing,
     Static,
     Then,
     Touched,
@@ -49,6 +54,7 @@ def scene(*things):
 
 H = 0.5**0.5
 BOWL = ("bowl", 0.5, 0.0, 0.0)
+CABINET = ("cabinet", 0.4, 0.0, 0.0)
 CASES = [
     (Inside("a", "b"), ("cube", 0.5, 0.0, 0.006), BOWL, True),
     (Inside("a", "b"), ("cube", 0.5, 0.01, 0.006), BOWL, True),
@@ -95,6 +101,28 @@ CASES = [
     (After(1.0), ("cube", 0.5, 0.2, 0.0), BOWL, False),
     (After(0.0001), ("cube", 0.5, 0.2, 0.0), BOWL, False),
     (Static("a"), ("cube", 0.5, 0.2, 0.0), BOWL, True),
+    # standing: on the table, not on its side, not leaning, not in mid-air
+    (Standing("a"), ("bottle", 0.5, 0.2, 0.0), BOWL, True),
+    (Standing("a"), ("bottle", 0.5, 0.2, -0.027, (H, 0, H, 0)), BOWL, False),
+    (Standing("a"), ("bottle", 0.5, 0.2, 0.0, (0.966, 0, 0.259, 0)), BOWL, False),
+    (Standing("a"), ("bottle", 0.5, 0.2, 0.05), BOWL, False),
+    (Standing("a"), ("bottle", 0.5, 0.2, 0.0, (0, 1, 0, 0)), BOWL, False),
+    # drawers: shut, ajar, open, beside the cabinet, without one
+    (Opened("a"), ("drawer", 0.405, -0.0445, 0.0), CABINET, False),
+    (Closed("a"), ("drawer", 0.405, -0.0445, 0.0), CABINET, True),
+    (Opened("a"), ("drawer", 0.435, -0.0445, 0.0), CABINET, False),
+    (Closed("a"), ("drawer", 0.435, -0.0445, 0.0), CABINET, False),
+    (Opened("a"), ("drawer", 0.475, -0.0445, 0.0), CABINET, True),
+    (Closed("a"), ("drawer", 0.475, -0.0445, 0.0), CABINET, False),
+    (Opened("a"), ("drawer", 0.475, 0.0, 0.0), BOWL, False),
+    (Closed("a"), ("drawer", 0.405, 0.0, 0.0), BOWL, False),
+    (Inside("a", "b"), ("cube", 0.5, 0.0, 0.006), ("drawer", 0.5, 0.0, 0.0), True),
+    # slid: the hand is at x = 0.46, behind the line or over it
+    (SlidOver("a", "b", 0.54), ("puck", 0.65, 0.0, 0.0), ("mat", 0.65, 0.0, 0.0), True),
+    (SlidOver("a", "b", 0.44), ("puck", 0.65, 0.0, 0.0), ("mat", 0.65, 0.0, 0.0), False),
+    (SlidOver("a", "b", 0.54), ("puck", 0.55, 0.0, 0.0), ("mat", 0.65, 0.0, 0.0), False),
+    (HandBehind(0.54), ("cube", 0.5, 0.2, 0.0), BOWL, True),
+    (HandBehind(0.40), ("cube", 0.5, 0.2, 0.0), BOWL, False),
 ]
 
 
@@ -114,6 +142,44 @@ def test_what_moves_is_not_static():
     world = scene(("cube", 0.5, 0.2, 0.3), BOWL)
     world.step(20)
     assert not Static("a").holds(world, ROLES)[0]
+
+
+PUT = Inside("a", "b") & ~Touched("a") & Static("a")
+
+
+def test_thrown_through_a_bowl_is_not_put_into_it():
+    """Whatever speed it comes at, it counts only once it stays."""
+    for vx in (0.3, 1.0, 3.0):
+        world = scene(("ball", 0.44, 0.0, 0.07), BOWL)
+        world.qvel[0, world._slot_dof[0, 0]] = vx
+        held = []
+        for _ in range(150):
+            world.step(2)
+            held.append(bool(PUT.holds(world, ROLES)[0]))
+        stays = np.linalg.norm(world.object_pos[0, 0, :2] - [0.5, 0.0]) < 0.05
+        assert held[-1] == stays and (stays or not any(held)), vx
+
+
+def test_what_is_undone_no_longer_holds():
+    world = scene(("cube", 0.5, 0.0, 0.006), BOWL)
+    assert PUT.holds(world, ROLES)[0]
+    move(world, 0, (0.5, 0.2), 0.021)
+    assert not PUT.holds(world, ROLES)[0]
+    world = scene(("bottle", 0.5, 0.2, 0.0), BOWL)
+    goal = Standing("a") & ~Touched("a") & Static("a")
+    assert goal.holds(world, ROLES)[0]
+    world.qvel[0, world._slot_dof[0, 3:]] = (0.0, 40.0, 0.0)
+    world.step(300)
+    assert not goal.holds(world, ROLES)[0]
+
+
+def test_dropped_from_above_counts_when_it_has_come_to_rest():
+    world = scene(("cube", 0.5, 0.0, 0.15), BOWL)
+    assert not PUT.holds(world, ROLES)[0]
+    world.step(20)
+    assert not PUT.holds(world, ROLES)[0]
+    world.step(400)
+    assert PUT.holds(world, ROLES)[0]
 
 
 def test_time_passes():

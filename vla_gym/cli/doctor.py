@@ -34,11 +34,12 @@ _CLIP_PROBE = """
 import numpy as np
 from vla_gym.vlm.encoder import ClipEncoder
 encoder = ClipEncoder(device="cpu")
-size = encoder.image_size
-encoder.encode_image(np.zeros((1, size, size, 3), np.uint8))
+height, width = encoder.image_size
+encoder.encode_image(np.zeros((1, height, width, 3), np.uint8))
 encoder.encode_text(["put the red cube into the blue bowl"])
 grid = " x ".join(map(str, encoder.grid))
-print(f"embedded weights, pictures of {size} px, {grid} tokens of {encoder.embed_dim} numbers")
+print(f"embedded weights, pictures of {width} x {height} px, ", end="")
+print(f"{grid} tokens of {encoder.embed_dim} numbers")
 """
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
 from vla_gym import ENV_IDS
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation import EvalResult, evaluate
+from vla_gym.evaluation.language_use import language_use
 from vla_gym.evaluation.statistics import format_rate
+from vla_gym.files import replace_text
 
 
 @dataclass
@@ -32,6 +36,11 @@ class EvaluateConfig:
     layouts, backgrounds, lights, cameras, moved, reasoning, or all. "each" measures one by one."""
     swap: bool = False
     """Ask for another thing on each seed's scene: whether the policy follows words or habit."""
+    blind: Literal["none", "instruction", "image"] = "none"
+    """What to hide from a trained policy, as a control."""
+    words: bool = False
+    """Measure how the policy uses words: other things and other sentences on the same scenes, and
+    without words or picture."""
     seed: int = 0
     """Seed of the first episode; the others count up from it."""
     num_envs: int = 16
@@ -45,6 +54,8 @@ def main(args: Sequence[str]) -> int:
     config = tyro.cli(EvaluateConfig, args=list(args), prog="vla-gym evaluate")
     ids = ENV_IDS if config.env == "all" else (config.env,)
     axes = _axes(config.novelty)
+    if config.words:
+        return _words(config, ids, axes)
     if len(ids) * len(axes) == 1:
         result = measure(config, config.env, axes[0])
         report(result)
@@ -63,6 +74,20 @@ def main(args: Sequence[str]) -> int:
     return 0
 
 
+def _words(config: EvaluateConfig, ids: Sequence[str], axes: list[tuple[str, ...]]) -> int:
+    if len(ids) * len(axes) > 1 or config.swap or config.blind != "none":
+        raise InvalidConfigError("--words measures one environment, without --swap and --blind.")
+    use = language_use(
+        ids[0], config.policy, config.episodes, config.split, config.seed, config.num_envs,
+        {"novelty": axes[0]} if axes[0] else {}, progress_note,
+    )  # fmt: skip
+    print(use)
+    if config.out is not None:
+        replace_text(config.out, json.dumps(use.to_dict(), indent=1) + "\n")
+        print(f"  written to {config.out}")
+    return 0
+
+
 def measure(config: EvaluateConfig, env_id: str, novelty: tuple[str, ...]) -> EvalResult:
     """Measure on one environment and some ways of being new."""
     kwargs = {"novelty": novelty} if novelty else {}
@@ -75,6 +100,7 @@ def measure(config: EvaluateConfig, env_id: str, novelty: tuple[str, ...]) -> Ev
         num_envs=config.num_envs,
         env_kwargs=kwargs,
         swap=config.swap,
+        blind=None if config.blind == "none" else config.blind,
         on_progress=lambda done, won: progress(done, config.episodes, won),
     )
 
@@ -96,6 +122,12 @@ def progress(done: int, total: int, won: int) -> None:
         print(
             f"\r  {done}/{total} episodes, {won} succeeded ", end=end, file=sys.stderr, flush=True
         )
+
+
+def progress_note(name: str) -> None:
+    """What is being measured, on a terminal; silent elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r  {name:<40}", end="", file=sys.stderr, flush=True)
 
 
 def _axes(novelty: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -14,10 +14,12 @@ from vla_gym.envs.task import Axes, Binding, Task, fits
 from vla_gym.errors import InstructionError, InvalidConfigError, PlacementError
 from vla_gym.language.phrase import Phrase, resolve
 from vla_gym.world.objects import KINDS, ObjectSpec
-from vla_gym.world.placement import Rim
 from vla_gym.world.visuals import Visuals
+from vla_gym.world.world import quat_to_mat
 
 _DRAWS = 60
+_RIM = {"grow": 0.03, "rim": 0.6}
+"""Where things start on the novelty axis "layouts"."""
 _MOVE_STEPS = (4, 12)
 """Control steps between which a thing is moved on the novelty axis "moved"."""
 
@@ -67,7 +69,7 @@ class Episode:
             PlacementError: If no drawn set of things could be placed.
             InstructionError: If no scene was found in which the sentence makes sense.
         """
-        start = Rim(**vars(task.start)) if "layouts" in axes else task.start
+        start = replace(task.start, **_RIM) if "layouts" in axes else task.start
         fault: Exception | None = None
         for _ in range(_DRAWS):
             try:
@@ -85,7 +87,7 @@ class Episode:
             looks = Visuals.novel(rng, axes) if axes else Visuals()
             at, to = -1, (0.0, 0.0)
             if "moved" in axes:
-                at, to = int(rng.integers(*_MOVE_STEPS)), _elsewhere(rng, task, binding, pos)
+                at, to = int(rng.integers(*_MOVE_STEPS)), _elsewhere(rng, task, binding, pos, quat)
             return cls(binding, pos, quat, words, looks=looks, move_at=at, move_to=to)
         assert fault is not None
         raise fault
@@ -200,10 +202,10 @@ def _unpacked(row: dict) -> Episode:
         {name: tuple(slots) for name, slots in b["groups"].items()},
         {name: Phrase(**phrase) for name, phrase in b["spoken"].items()},
     )
-    looks = Visuals(**{k: tuple(v) for k, v in row["looks"].items()})
+    looks: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in row["looks"].items()}
     return Episode(
         binding, np.array(row["pos"]), np.array(row["quat"]), row["instruction"], row["task"],
-        looks, row["move_at"], tuple(row["move_to"]),
+        Visuals(**looks), row["move_at"], tuple(row["move_to"]),
     )  # fmt: skip
 
 
@@ -214,18 +216,25 @@ def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
 
 
 def _elsewhere(
-    rng: Generator, task: Task, binding: Binding, pos: NDArray
+    rng: Generator, task: Task, binding: Binding, pos: NDArray, quat: NDArray
 ) -> tuple[float, float]:
-    """A free spot 6 to 15 cm from the first role's thing, or where it is if there is none."""
+    """A free spot 6 to 15 cm from the first role's thing, or where it is if there is none.
+
+    Drawers only slide a little way out.
+    """
     slots = [*binding.roles.values(), *(s for g in binding.groups.values() for s in g)]
     slot = slots[0]
     radii = np.array([s.radius for s in binding.specs])
     others = np.arange(len(radii)) != slot
     here = pos[slot, :2]
+    if binding.specs[slot].kind == "drawer":
+        spot = here + rng.uniform(0.005, 0.02) * quat_to_mat(quat[slot])[:2, 0]
+        return float(spot[0]), float(spot[1])
+    center, half = task.start.area(binding.specs[slot].kind)
     for _ in range(60):
         angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.06, 0.15)
         spot = here + far * np.array([np.cos(angle), np.sin(angle)])
-        inside = (np.abs(spot - task.start.center) <= task.start.half).all()
+        inside = (np.abs(spot - center) <= half).all()
         gaps = np.linalg.norm(pos[: len(radii), :2] - spot, axis=1) - radii - radii[slot]
         if inside and (gaps[others] > 0.02).all():
             return float(spot[0]), float(spot[1])

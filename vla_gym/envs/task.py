@@ -32,6 +32,8 @@ Pair = tuple[str, str]
 """Colour word and kind."""
 _APART = 25.0
 """Least colour distance of two things of one kind (CIE76), so that their words tell them apart."""
+_PLAIN = ("brown", "white", "black")
+"""Colour words of furniture."""
 _BASIC, _KIND_IDS = list(COLOURS), {name: i for i, name in enumerate(KINDS)}
 
 
@@ -106,6 +108,8 @@ class Task:
     """What must stay true; the episode fails as soon as it does not."""
     start: Scatter = field(default_factory=Scatter)
     """Where things start."""
+    furniture: tuple[str, ...] = ()
+    """Kinds of which one stands there besides, of no named colour."""
     clutter: tuple[int, int] = (0, 0)
     """Fewest and most things besides, that could play the first role."""
     horizon: int = 60
@@ -227,6 +231,9 @@ class Task:
             roles[name] = first
             pairs.append(pair)
         self._add_decoys(rng, axes, pairs, roles, groups, absent)
+        for kind in self.furniture:
+            plain = [c for c in _PLAIN if c not in {colour for colour, _ in pairs}] or _PLAIN
+            pairs.append(self._draw(rng, (kind,), plain, pairs, axes, False))
         # slots carry no hint of who plays which role
         order = rng.permutation(len(pairs))
         place = np.argsort(order)
@@ -307,6 +314,7 @@ class Task:
     def _spec(
         self, rng: Generator, colour: str, kind: str, sizes: Sequence[str]
     ) -> ObjectSpec:
+        sizes = [s for s in sizes if s in KINDS[kind].sizes] or KINDS[kind].sizes
         size = sizes[int(rng.integers(len(sizes)))]
         shade, mass = jitter(rng, colour), float(rng.uniform(*self.mass_scale))
         return ObjectSpec(kind, size, shade, mass)

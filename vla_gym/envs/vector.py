@@ -424,11 +424,12 @@ class TabletopVectorEnv(VectorEnv):
         )
 
     def _move_things(self) -> None:
-        """Move the first role's thing where it is time, unless the gripper is at it."""
+        """Move the first role's thing where it is time, if it is at rest and not at the gripper."""
         for i, e in enumerate(self.episodes):
             if self.elapsed[i] == e.move_at:
                 slots = [*e.binding.roles.values(), *(s for g in e.binding.groups.values() for s in g)]
-                if not self.world.finger_touch[i, slots[0]].any():
+                still = np.linalg.norm(self.world.object_linvel[i, slots[0]]) < 0.05
+                if still and not self.world.finger_touch[i, slots[0]].any():
                     self.world.move(i, slots[0], e.move_to)
 
     def _checked(self, actions: NDArray) -> NDArray[np.float64]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -16,7 +18,7 @@ from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation.policies import NAMES, Policy, PolicyFactory, policy_factory
 from vla_gym.evaluation.records import EpisodeRecord, EvalResult
 
-__all__ = ["NAMES", "EpisodeRecord", "EvalResult", "Policy", "evaluate", "run_episodes"]
+__all__ = ["NAMES", "EpisodeRecord", "EvalResult", "Policy", "evaluate", "Wording", "run_episodes"]
 
 _DECIDING = ("vla_gym", "mujoco", "gymnasium", "numpy", "torch", "open_clip_torch")
 
@@ -33,6 +35,8 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     venv: Any = None,
     swap: bool = False,
+    wording: Wording | None = None,
+    blind: str | None = None,
 ) -> EvalResult:
     """Run a policy on the seeds seed, seed + 1, ... of a split, one episode each.
 
@@ -53,6 +57,8 @@ def evaluate(
         venv: An environment made so before, to be used again; it is left open.
         swap: Ask, on each seed's scene, for another thing than the seed's own sentence does: the
             pictures are the same byte for byte, so only the words can tell the policy.
+        wording: Say, on each seed's scene, the same thing in other words.
+        blind: What to hide from a checkpoint's policy: ``"instruction"`` or ``"image"``.
 
     Raises:
         InvalidConfigError: If a count is not positive.
@@ -62,7 +68,9 @@ def evaluate(
         raise InvalidConfigError(
             f"episodes and num_envs must be at least 1, got {episodes} and {num_envs}."
         )
-    factory = policy_factory(policy) if isinstance(policy, str) else policy
+    hidden = {} if blind is None or policy in NAMES else {"blind": blind}
+    factory = policy_factory(policy, **hidden) if isinstance(policy, str) else policy
+    retell = swapped if swap else wording.retell if wording else None
     kwargs = dict(env_kwargs or {})
     if policy in NAMES and "cameras" not in kwargs:
         kwargs["cameras"] = ()  # neither looks at pictures
@@ -75,7 +83,7 @@ def evaluate(
         records: list[EpisodeRecord] = []
         while len(records) < episodes:
             wanted = min(venv.num_envs, episodes - len(records))
-            records += run_episodes(venv, actor, seed + len(records), wanted, swap=swap)
+            records += run_episodes(venv, actor, seed + len(records), wanted, retell=retell)
             if on_progress:
                 on_progress(len(records), sum(r.success for r in records))
         stages = _stage_names(venv)
@@ -89,7 +97,7 @@ def evaluate(
         seed=seed,
         records=tuple(records),
         stages=stages,
-        env_kwargs={**kwargs, "swap": True} if swap else kwargs,
+        env_kwargs=kwargs | ({"swap": True} if swap else {}) | hidden,
         wall_s=time.monotonic() - begun,
         versions=_versions(),
     )
@@ -114,7 +122,7 @@ def run_episodes(
     seed: int,
     episodes: int,
     on_step: Callable[[NDArray[np.bool_]], None] | None = None,
-    swap: bool = False,
+    retell: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> list[EpisodeRecord]:
     """Run one episode in each of the first worlds, to its end.
 
@@ -127,7 +135,7 @@ def run_episodes(
         seed: World k is reset with seed + k.
         episodes: How many worlds count, at most ``venv.num_envs``.
         on_step: Called after the reset and before each step, with the worlds still running (n,).
-        swap: Ask for another thing on each seed's scene.
+        retell: From the environment to reset options with which each seed's scene is told anew.
 
     Returns:
         One record a world, in the order of the seeds.
@@ -135,8 +143,8 @@ def run_episodes(
     n = venv.num_envs
     # seeds beyond the wanted ones only fill the batch
     obs, _ = venv.reset(seed=[seed + k for k in range(n)])
-    if swap:
-        obs, _ = venv.reset(options={"same_scene": True, "roles": other_roles(venv)})
+    if retell is not None:
+        obs, _ = venv.reset(options={"same_scene": True, **retell(venv)})
     policy.reset(np.ones(n, bool), obs)
     sentences = tuple(obs["instruction"])
     running = np.arange(n) < episodes
@@ -170,6 +178,30 @@ def run_episodes(
         )
         for k in range(episodes)
     ]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Another way to say the same thing."""
+
+    axes: tuple[str, ...] = ()
+    """Out of "phrasings" and "nouns": what may be new about the words."""
+    seed: int = 0
+    """Chooses among the sentences."""
+
+    def retell(self, venv: Any) -> dict[str, Any]:
+        """Reset options that say each world's task in other words."""
+        core, told = venv.unwrapped, []
+        for e in core.episodes:
+            task, scene = core.tasks[e.task], zlib.crc32(e.instruction.encode())
+            rng = np.random.default_rng([self.seed, scene])
+            told.append(task.say(e.binding, e.pos, rng, frozenset(self.axes)))
+        return {"instruction": told}
+
+
+def swapped(venv: Any) -> dict[str, Any]:
+    """Reset options that ask for another thing in each world."""
+    return {"roles": other_roles(venv)}
 
 
 def other_roles(venv: Any) -> list[dict[str, int]]:

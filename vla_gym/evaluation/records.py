@@ -95,12 +95,10 @@ class EvalResult:
             "split": self.split,
             "seeds": {"first": self.seed, "last": self.seed + self.n - 1},
             "n": self.n,
-            "success": _rate(self.successes, self.n),
-            "success_at_end": _rate(sum(r.success_at_end for r in self.records), self.n),
-            "wrong_object": _rate(sum(r.wrong_object for r in self.records), self.n),
-            "stages": {
-                name: _rate(k, self.n) for name, k in zip(self.stages, reached, strict=True)
-            },
+            "success": rate(self.successes, self.n),
+            "success_at_end": rate(sum(r.success_at_end for r in self.records), self.n),
+            "wrong_object": rate(sum(r.wrong_object for r in self.records), self.n),
+            "stages": {name: rate(k, self.n) for name, k in zip(self.stages, reached, strict=True)},
             "mean_steps": self._mean("steps"),
             "mean_return": self._mean("episode_return"),
             "wall_s": round(self.wall_s, 2),
@@ -144,7 +142,8 @@ class EvalResult:
         return round(sum(values) / len(values), 4) if values else None
 
 
-def _rate(k: int, n: int) -> dict[str, float | int | None]:
+def rate(k: int, n: int) -> dict[str, float | int | None]:
+    """Count, share and 95% Wilson interval, ready for JSON."""
     low, high = wilson(k, n)
     return {
         "count": k,

@@ -41,9 +41,8 @@ class Expert:
         action = np.zeros((world.n, 8 if ends else 7))
         move = motion.delta / (TRANSLATION * self._ratio)
         action[:, :3] = move / np.maximum(np.abs(move).max(axis=1, keepdims=True), 1.0)
-        # the tool's axis back to straight down, then about the vertical
-        turn = np.cross(world.tcp_mat[:, :, 2], [0.0, 0.0, -1.0])
-        turn[:, 2] = motion.yaw
+        turn = np.cross(world.tcp_mat[:, :, 2], motion.axis)
+        turn[:, 2] += motion.yaw
         action[:, 3:6] = np.clip(turn / (ROTATION * self._ratio), -1.0, 1.0)
         action[:, 6] = motion.grip
         if ends:

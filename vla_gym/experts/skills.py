@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from vla_gym.world.predicates import (
     DIRECTIONS,
     And,
     Beside,
+    Closed,
     Each,
     Free,
     Held,
@@ -23,13 +24,17 @@ from vla_gym.world.predicates import (
     Not,
     On,
     Once,
+    Opened,
     Over,
     Predicate,
     Pressed,
     Roles,
+    SlidOver,
+    Standing,
     Then,
     Touched,
     View,
+    drawn_out,
 )
 from vla_gym.world.world import World
 
@@ -44,6 +49,19 @@ _INNER = np.array([kind.inner for kind in KINDS.values()])
 _FLOOR = np.array([kind.floor for kind in KINDS.values()])
 _SQUARE = np.array([k.grip == "square" for k in KINDS.values()])
 _SIDE = np.array([k.grip == "side" for k in KINDS.values()])
+_SLIPPERY = np.array([k.slippery for k in KINDS.values()])
+_HANDLE = np.array([k.handle for k in KINDS.values()])
+DOWN = np.array([0.0, 0.0, -1.0])
+"""Direction of the tool's axis unless a motion says otherwise."""
+_GLIDE = np.array([16.2, 18.0])
+"""Root of the way of a slippery thing that was struck, by the hand's displacement in that control
+step of 0.1 s, along x and y, as measured [m^-0.5]."""
+_BEHIND, _LOW = 0.016, 0.016
+"""Gap between the thing and the TCP, half the fingers included, and height before a strike [m]."""
+TILT = 1.45
+"""How far the hand leans back to stand something up [rad]."""
+_STAND_X = 0.40
+"""Where things are stood up: further out the arm cannot lean back that far [m]."""
 
 
 @dataclass
@@ -54,11 +72,16 @@ class Motion:
         delta: TCP displacement still to go. Shape (n, 3), [m].
         yaw: Turn about the vertical still to go. Shape (n,), [rad].
         grip: +1 open, -1 closed. Shape (n,).
+        axis: Direction that the tool's axis is to have. Shape (n, 3).
     """
 
     delta: NDArray
     yaw: NDArray
     grip: NDArray
+    axis: NDArray = field(default_factory=DOWN.copy)
+
+    def __post_init__(self) -> None:
+        self.axis = np.broadcast_to(self.axis, self.delta.shape)
 
     @classmethod
     def choose(cls, choice: NDArray, motions: Sequence[Motion]) -> Motion:
@@ -68,6 +91,7 @@ class Motion:
             np.stack([m.delta for m in motions])[choice, rows],
             np.stack([m.yaw for m in motions])[choice, rows],
             np.stack([m.grip for m in motions])[choice, rows],
+            np.stack([m.axis for m in motions])[choice, rows],
         )
 
     @classmethod
@@ -188,6 +212,43 @@ def _(goal: Beside, world: World, roles: Roles) -> Motion:
 
 
 @motion_for.register
+def _(goal: SlidOver, world: World, roles: Roles) -> Motion:
+    thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
+    return slide(world, thing, place.pos[:, :2], goal.line)
+
+
+@motion_for.register
+def _(goal: Standing, world: World, roles: Roles) -> Motion:
+    thing = View.of(world, roles[goal.thing])
+    held = Held(goal.thing).holds(world, roles)
+    down = thing.bottom < 0.004
+    choice = np.select([held & (thing.upright > 0.9) & down, held], [0, 1], 2)
+    return Motion.choose(choice, [release(world), stand_up(world, thing), grasp(world, thing)])
+
+
+@motion_for.register
+def _(goal: Opened, world: World, roles: Roles) -> Motion:
+    drawer = View.of(world, roles[goal.thing])
+    held = Held(goal.thing).holds(world, roles)
+    left = np.clip(goal.by + 0.02 - drawn_out(world, drawer), -0.03, 0.03)
+    pull = Motion(drawer.mat[:, :, 0] * left[:, None], np.zeros(world.n), -np.ones(world.n))
+    return Motion.choose(held.astype(int), [grasp(world, _handle_of(drawer)), pull])
+
+
+@motion_for.register
+def _(goal: Closed, world: World, roles: Roles) -> Motion:
+    drawer = View.of(world, roles[goal.thing])
+    handle, ahead = _handle_of(drawer), -drawer.mat[:, :, 0]
+    return nudge(world, handle, ahead[:, :2], 0.034, np.maximum(drawn_out(world, drawer), 0.0))
+
+
+def _handle_of(thing: View) -> View:
+    """The same thing, as if its middle were where it is taken."""
+    offset = _HANDLE[thing.kind] * thing.scale[:, None]
+    return replace(thing, pos=thing.pos + np.einsum("nij,nj->ni", thing.mat, offset))
+
+
+@motion_for.register
 def _(goal: Over, world: World, roles: Roles) -> Motion:
     thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
     return push(world, thing, place.pos[:, :2])
@@ -217,9 +278,15 @@ def _put(
     )
 
 
-def grasp(world: World, thing: View) -> Motion:
-    """Approach above, descend in a funnel, close. After it: both fingers hold `thing`."""
-    tcp, yaw = world.tcp_pos, _yaw_error(world, thing)
+def grasp(world: World, thing: View, yaw: NDArray | None = None) -> Motion:
+    """Approach above, descend in a funnel, close. After it: both fingers hold `thing`.
+
+    Args:
+        world: The worlds.
+        thing: What to take.
+        yaw: Turn still to go, if the fingers are to close some other way. Shape (n,), [rad].
+    """
+    tcp, yaw = world.tcp_pos, _yaw_error(world, thing) if yaw is None else yaw
     to = thing.pos - tcp
     to[:, 2] = np.maximum(thing.pos[:, 2], 0.016) - tcp[:, 2]
     off = np.linalg.norm(to[:, :2], axis=1)
@@ -252,29 +319,113 @@ def release(world: World) -> Motion:
     delta = np.zeros((world.n, 3))
     open_share = np.clip((world.gripper_width - 0.055) / 0.02, 0.0, 1.0)
     delta[:, 2] = 0.05 * open_share * (world.tcp_pos[:, 2] < 0.20)
-    return Motion(delta, np.zeros(world.n), np.ones(world.n))
+    # a hand that leans stays so until it is off
+    axis = world.tcp_mat[:, :, 2]
+    axis = np.where(axis[:, 2:] < -0.9, DOWN, axis)
+    return Motion(delta, np.zeros(world.n), np.ones(world.n), axis)
+
+
+def stand_up(world: World, thing: View) -> Motion:
+    """Carry a lying thing near the robot, lean back until it is upright, and lower it.
+
+    Before it: `thing` is held, its top towards the robot; after it: it stands, still held.
+    """
+    n = world.n
+    spot = np.stack([np.full(n, _STAND_X), _clear_lane(world, thing)], axis=1)
+    to = np.concatenate([spot - thing.pos[:, :2], np.zeros((n, 1))], axis=1)
+    off = np.linalg.norm(to[:, :2], axis=1)
+    top = thing.mat[:, :, 2]
+    yaw = np.arctan2(top[:, 1], -top[:, 0])  # left until the top points to the robot
+    yaw = np.where(np.hypot(top[:, 0], top[:, 1]) > 0.5, yaw, 0.0)
+    ready = (off < 0.025) & (np.abs(yaw) < 0.15)
+    lean = np.array([-np.sin(TILT), 0.0, -np.cos(TILT)])
+    leaning = world.tcp_mat[:, :, 2] @ lean
+    # things lower than the hand's sides are passed over
+    high = np.maximum(0.11, _tallest(world, thing) + CLEARANCE + 0.05)
+    begun = thing.upright > 0.3
+    aim = np.where(ready | begun, np.where(leaning > 0.985, -0.01, 0.09), high)
+    to[:, 2] = np.clip(aim - thing.bottom, -0.03, 0.05)
+    to[:, :2] *= np.clip((thing.bottom - 0.03) / 0.04, 0.0, 1.0)[:, None]
+    axis = np.where((ready | begun)[:, None], lean, DOWN)
+    return Motion(to, np.where(begun, 0.0, yaw), -np.ones(n), axis)
+
+
+def _clear_lane(world: World, thing: View) -> NDArray:
+    """The y near the thing where the leaning hand meets nothing. Shape (n,), [m]."""
+    lanes = np.linspace(-0.27, 0.27, 19)
+    others = world.present.copy()
+    others[np.arange(world.n), thing.slot] = False
+    away = np.abs(world.object_pos[:, :, 1, None] - lanes) - 0.03
+    near = world.object_pos[:, :, 0, None] < 0.68
+    room = np.where(others[..., None] & near, away, 1.0).min(axis=1)
+    cost = np.abs(thing.pos[:, 1, None] - lanes) + 5.0 * np.clip(0.11 - room, 0.0, None)
+    return lanes[cost.argmin(axis=1)]
+
+
+def slide(world: World, thing: View, spot: NDArray, line: float) -> Motion:
+    """Strike a slippery thing from behind, the flat of the closed fingers towards a spot.
+
+    It leaves the fingers at the hand's highest speed, and friction stops it after a way that goes
+    with the square of the displacement of that control step.
+    """
+    n, tcp, rows = world.n, world.tcp_pos, np.arange(world.n)
+    way = spot - thing.pos[:, :2]
+    left = np.maximum(np.linalg.norm(way, axis=1), 1e-6)
+    ahead = way / left[:, None]
+    tool = np.arctan2(world.tcp_mat[:, 1, 1], world.tcp_mat[:, 0, 1])
+    turn = np.arctan2(ahead[:, 1], ahead[:, 0]) + np.pi / 2 - tool
+    turn = (turn + np.pi / 2) % np.pi - np.pi / 2
+    start = thing.pos[:, :2] - ahead * (thing.half[:, 0] + _BEHIND)[:, None]
+    to = np.concatenate([start - tcp[:, :2], np.zeros((n, 1))], axis=1)
+    off = np.linalg.norm(to[:, :2], axis=1)
+    to[:, 2] = np.where(off < 0.01, _LOW, np.maximum(0.09, _tallest(world, thing) + 0.02))
+    to[:, 2] -= tcp[:, 2]
+    ready = (off < 0.003) & (np.abs(to[:, 2]) < 0.004) & (np.abs(turn) < 0.03)
+    to[:, :2] *= np.clip(1.0 - (np.abs(to[:, 2]) - 0.03) / 0.05, 0.0, 1.0)[:, None]
+    hit = np.concatenate([way / np.sqrt(left)[:, None] / _GLIDE, np.zeros((n, 1))], axis=1)
+    speed = np.linalg.norm(world.object_linvel[rows, thing.slot, :2], axis=1)
+    gone = (speed > 0.01) | (thing.pos[:, 0] > line - 0.05)
+    motion = Motion(np.where(ready[:, None], hit, to), turn, -np.ones(n))
+    return Motion.choose(gone.astype(int), [motion, Motion.rest(n)])
 
 
 def push(world: World, thing: View, spot: NDArray) -> Motion:
     """Get behind `thing` with closed fingers and push it, low, towards a spot."""
-    tcp, n = world.tcp_pos, world.n
     way = spot - thing.pos[:, :2]
     left = np.linalg.norm(way, axis=1)
     ahead = way / np.maximum(left, 1e-6)[:, None]
-    size = thing.half[:, :2].max(axis=1)
+    return nudge(world, thing, ahead, thing.half[:, :2].max(axis=1) + 0.025, left)
+
+
+def nudge(
+    world: World, thing: View, ahead: NDArray, behind: NDArray | float, left: NDArray
+) -> Motion:
+    """Go down behind `thing` with closed fingers and push.
+
+    Args:
+        world: The worlds.
+        thing: What is pushed.
+        ahead: Unit vectors of the way. Shape (n, 2).
+        behind: Distance from its middle at which the fingers go down. Shape (n,), [m].
+        left: How far it has to go. Shape (n,), [m].
+    """
+    tcp, n = world.tcp_pos, world.n
+    behind = np.broadcast_to(behind, n)
     from_tcp = thing.pos[:, :2] - tcp[:, :2]
     along = (from_tcp * ahead).sum(axis=1)
     side = from_tcp - along[:, None] * ahead
     aside = np.linalg.norm(side, axis=1)
     low = tcp[:, 2] < 0.030
-    pushing = low & (along > 0) & (aside < 0.35 * size)
-    behind = thing.pos[:, :2] - ahead * (size + 0.025)[:, None]
-    to = np.concatenate([behind - tcp[:, :2], np.zeros((n, 1))], axis=1)
+    pushing = low & (along > 0) & (aside < 0.35 * (behind - 0.025) + 0.004)
+    start = thing.pos[:, :2] - ahead * behind[:, None]
+    to = np.concatenate([start - tcp[:, :2], np.zeros((n, 1))], axis=1)
     off = np.linalg.norm(to[:, :2], axis=1)
     height = np.where(off < 0.012, 0.014, np.maximum(0.09, _tallest(world, thing) + 0.02))
     to[:, 2] = height - tcp[:, 2]
     to[:, :2] *= np.clip(1.0 - (to[:, 2] - 0.02) / 0.05, 0.0, 1.0)[:, None]
-    forth = np.concatenate([ahead * np.minimum(left + 0.004, 0.03)[:, None] + 0.7 * side,
+    # slippery things glide on
+    most = np.where(_SLIPPERY[thing.kind], np.sqrt(left) / _GLIDE.mean(), 0.03)
+    forth = np.concatenate([ahead * np.minimum(left + 0.004, most)[:, None] + 0.7 * side,
                             (0.014 - tcp[:, 2])[:, None]], axis=1)  # fmt: skip
     return Motion(np.where(pushing[:, None], forth, to), np.zeros(n), -np.ones(n))
 
@@ -355,5 +506,9 @@ def _yaw_error(world: World, thing: View) -> NDArray:
     quarter, half = np.pi / 2, np.pi
     square = (flat - tool + quarter / 2) % quarter - quarter / 2
     along = (side - tool + half / 2) % half - half / 2
-    plain = (half / 2 - tool + half / 2) % half - half / 2
+    # round things that lie are taken across their axis
+    axis = thing.mat[:, :, 2]
+    lies = np.hypot(axis[:, 0], axis[:, 1]) > 0.7
+    across = np.where(lies, np.arctan2(axis[:, 1], axis[:, 0]), 0.0)
+    plain = (across + half / 2 - tool + half / 2) % half - half / 2
     return np.where(_SQUARE[thing.kind], square, np.where(_SIDE[thing.kind], along, plain))

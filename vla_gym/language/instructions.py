@@ -10,7 +10,7 @@ from numpy.random import Generator
 from vla_gym.errors import InstructionError
 from vla_gym.language.phrase import Phrase, read_phrase
 
-PREPOSITIONS: dict[str, str] = {"bowl": "in", "mug": "in", "box": "in"}
+PREPOSITIONS: dict[str, str] = {"bowl": "in", "mug": "in", "box": "in", "drawer": "in"}
 """Kinds that things are put in; on all others they are put on."""
 _IN, _ON = ("in", "into", "inside"), ("on", "onto")
 _SLOT = re.compile(r"\{(\w+)\}")

@@ -80,6 +80,9 @@ KIND_NOUNS: dict[str, tuple[str, ...]] = {
     "shelf": ("shelf", "rack"),
     "button": ("button", "buzzer"),
     "mat": ("mat", "zone"),
+    "drawer": ("drawer", "compartment"),
+    "line": ("line", "stripe"),
+    "cabinet": ("cabinet", "cupboard"),
 }
 """Nouns of each kind of object, canonical first; the others belong to the novelty axis "nouns"."""
 

@@ -69,16 +69,16 @@ def _mean(values: NDArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def score(heat: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> LocateScores:
-    """Compare heat maps with the truth.
+def score(point: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> LocateScores:
+    """Compare points with the truth.
 
     Args:
-        heat: Logits. Shape (n, k, len(ROLES), gh, gw).
+        point: u right, v down, [-1, 1]. Shape (n, k, len(ROLES), 2).
         confidence: Shape (n, k, len(ROLES)).
         views: Pictures of the fixed camera.
         slots: Truth. Shape (n, k, len(ROLES)).
     """
-    uv = soft_argmax(heat).numpy()
+    uv = point.numpy()
     nominal = views.nominal.deproject(uv, POINT_HEIGHT)[..., :2]
     own = np.stack(
         [c.deproject(p, POINT_HEIGHT)[..., :2] for c, p in zip(views.cameras, uv, strict=True)]
@@ -118,7 +118,8 @@ def locate(
     n, k, r = queries.slots.shape
     read = read_texts(clip, roles, tokenizer, [t for row in queries.texts for t in row])
     heat = roles.heat(tokens, read.view(n, k * r, -1)).view(n, k, r, gh, gw)
-    return score(heat, heat.flatten(-2).amax(-1).sigmoid(), views, queries.slots)
+    point = soft_argmax(heat, roles.shifts(tokens))
+    return score(point, heat.flatten(-2).amax(-1).sigmoid(), views, queries.slots)
 
 
 def evaluate_grounding(
@@ -144,15 +145,15 @@ def evaluate_grounding(
         views = scenes.sample(rng, strength)
         queries = make_queries(rng, views, n_phrases=3, n_denied=1, n_instructions=2)
         features = encoder.encode_image(views.images)
-        heats, sure = [], []
+        points, sure = [], []
         for k in range(queries.slots.shape[1]):
             found = grounder.ground_features(features, [row[k] for row in queries.texts])
-            heats.append(found.heat.cpu())
+            points.append(found.point.cpu())
             sure.append(found.confidence.cpu())
-        heat, confidence = torch.stack(heats, 1), torch.stack(sure, 1)
+        point, confidence = torch.stack(points, 1), torch.stack(sure, 1)
         for name, pick in (("phrases", slice(0, 4)), ("instructions", slice(4, None))):
             parts[name].append(
-                score(heat[:, pick], confidence[:, pick], views, queries.slots[:, pick])
+                score(point[:, pick], confidence[:, pick], views, queries.slots[:, pick])
             )
     scenes.pool.close()
     result: dict[str, Any] = {n: LocateScores.join(p).summary() for n, p in parts.items()}

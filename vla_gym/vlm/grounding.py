@@ -64,11 +64,13 @@ def split_roles(instruction: str) -> tuple[str, str]:
     return parts[0], parts[-1] if len(parts) > 1 else ""
 
 
-def soft_argmax(heat: Tensor, window: int = _WINDOW) -> Tensor:
+def soft_argmax(heat: Tensor, shifts: Tensor | None = None, window: int = _WINDOW) -> Tensor:
     """The middle of the peak: mean place under softmax, in a window that follows it.
 
     Args:
-        heat: Logits. Shape (..., gh, gw).
+        heat: Logits. Shape (n, ..., gh, gw).
+        shifts: How far off each cell's middle the thing's middle is. Shape (n, gh * gw, 2),
+            [cells].
         window: Cells on either side of the window's centre.
 
     Returns:
@@ -85,6 +87,9 @@ def soft_argmax(heat: Tensor, window: int = _WINDOW) -> Tensor:
         away = (cell[None] - centre.round()[:, None]).abs().amax(dim=-1)
         weight = flat.masked_fill(away > window, float("-inf")).softmax(dim=-1)
         centre = weight @ cell
+    if shifts is not None:
+        weight = weight.view(len(shifts), -1, gh * gw)
+        centre = centre + torch.einsum("nqk,nkc->nqc", weight, shifts).flatten(0, 1)
     size = torch.tensor([gw, gh], device=heat.device, dtype=centre.dtype)
     return ((centre + 0.5) / size * 2 - 1).view(*heat.shape[:-2], 2)
 
@@ -143,9 +148,9 @@ class Grounder:
         """
         queries = self.queries(instructions)
         grid = self.encoder.grid
-        reader = self.encoder.roles
+        reader, shifts = self.encoder.roles, None
         if reader is not None:
-            heat = reader.heat(features.tokens, queries)
+            heat, shifts = reader.heat(features.tokens, queries), reader.shifts(features.tokens)
             confidence = heat.amax(dim=-1).sigmoid()
         else:
             cosine = queries @ features.tokens.transpose(1, 2)
@@ -155,7 +160,7 @@ class Grounder:
             present = queries.abs().sum(-1) > 0
             confidence = (peak - _Z_CONFIDENT).sigmoid() * present
         heat = heat.view(*heat.shape[:2], *grid)
-        return Grounding(heat, soft_argmax(heat), confidence)
+        return Grounding(heat, soft_argmax(heat, shifts), confidence)
 
     def _read(self, texts: list[str]) -> Tensor:
         reader = self.encoder.roles

@@ -118,9 +118,10 @@ def compute(
     ids = tokenizer(queries.captions)  # type: ignore[operator]
     caption = text_pooled(clip, text_hidden(clip, ids), ids)
     contrast = SigLipLoss()(pooled, caption, clip.logit_scale.exp(), clip.logit_bias)  # type: ignore
+    shifts = roles.shifts(tokens)[torch.nonzero(seen)[:, 0]]
     terms = (
         contrast, _presence(heat[counts], goal[counts]), _place(heat[seen], goal[seen]),
-        _point_loss(heat[seen], point[seen], gh, gw),
+        _point_loss(heat[seen], shifts, point[seen], gh, gw),
     )  # fmt: skip
     goal, counts, seen = (torch.from_numpy(x) for x in phrase_targets(views, queries.fit))
     more = _presence(others[counts], goal[counts]), _place(others[seen], goal[seen])
@@ -151,7 +152,7 @@ def _place(heat: Tensor, goal: Tensor) -> Tensor:
     return -(share * heat.log_softmax(-1)).sum(-1).mean()
 
 
-def _point_loss(heat: Tensor, point: Tensor, gh: int, gw: int) -> Tensor:
+def _point_loss(heat: Tensor, shifts: Tensor, point: Tensor, gh: int, gw: int) -> Tensor:
     rows = torch.arange(gh).repeat_interleave(gw)
     cols = torch.arange(gw).repeat(gh)
     cell = torch.stack([cols, rows], -1).float()
@@ -159,6 +160,7 @@ def _point_loss(heat: Tensor, point: Tensor, gh: int, gw: int) -> Tensor:
     aim = (point + 1) / 2 * size - 0.5
     away = (cell[None] - aim[:, None]).abs().amax(-1)
     inside = (away <= _WINDOW).any(-1)
-    heat, aim, away = heat[inside], aim[inside], away[inside]
+    heat, shifts, aim, away = heat[inside], shifts[inside], aim[inside], away[inside]
     weight = heat.masked_fill(away > _WINDOW, float("-inf")).softmax(-1)
-    return functional.smooth_l1_loss(weight @ cell, aim, beta=0.25)
+    found = weight @ cell + torch.einsum("mk,mkc->mc", weight, shifts)
+    return functional.smooth_l1_loss(found, aim, beta=0.1)

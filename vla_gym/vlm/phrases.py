@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +25,8 @@ WORDS: dict[str, RGB] = {**COLOURS, **COLOUR_SYNONYMS}
 SAME_COLOUR, OTHER_COLOUR = 16.0, 26.0
 """Distances in Lab below which a colour word fits, and above which it does not."""
 _BASIC_SHARE = 0.65
+_FURNITURE = ("cabinet", "drawer")
+"""Kinds that stand together or not at all."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,21 @@ def colour_gap(a: RGB, b: RGB) -> float:
     return float(np.sqrt(np.square(_lab(a) - _lab(b)).sum()))
 
 
-def draw_things(rng: Generator) -> list[Thing]:
-    """Three to six things, often alike in kind or colour, no two of which share all their words."""
+def draw_things(rng: Generator, furnished: bool = False) -> list[Thing]:
+    """Three to six things, often alike in kind or colour, no two of which share all their words.
+
+    Args:
+        rng: Source of randomness.
+        furnished: Whether the first three are a cabinet and two drawers.
+    """
     things: list[Thing] = []
-    count = int(rng.integers(3, 7))
+    if furnished:
+        for kind in ("cabinet", "drawer", "drawer"):
+            new = _draw(rng, [])
+            while any(colour_gap(new.rgb, t.rgb) < OTHER_COLOUR for t in things):
+                new = _draw(rng, [])
+            things.append(replace(new, kind=kind, size="medium"))
+    count = int(rng.integers(4 if furnished else 3, 7))
     for _ in range(40):
         if len(things) == count:
             break
@@ -96,20 +109,22 @@ def draw_things(rng: Generator) -> list[Thing]:
 
 
 def _draw(rng: Generator, things: list[Thing]) -> Thing:
-    names = list(KINDS)
+    rare = ("line",) if rng.random() < 0.7 else ()
+    names = [k for k in KINDS if k not in (*_FURNITURE, *rare)]
     kind = names[int(rng.integers(len(names)))]
     pool = list(COLOURS if rng.random() < _BASIC_SHARE or not COLOUR_SYNONYMS else COLOUR_SYNONYMS)
     word = pool[int(rng.integers(len(pool)))]
     if things:
         twin = things[int(rng.integers(len(things)))]
         style = rng.random()
+        same = kind if twin.kind in _FURNITURE else twin.kind
         if style < 0.3:
-            kind = twin.kind
+            kind = same
         elif style < 0.55:
             word = twin.word
         elif style < 0.6:
-            kind, word = twin.kind, twin.word
-    size = SIZES[int(rng.integers(len(SIZES)))]
+            kind, word = same, twin.word
+    size = KINDS[kind].sizes[int(rng.integers(len(KINDS[kind].sizes)))]
     return Thing(word, kind, size, jitter(rng, word, 1.3))
 
 

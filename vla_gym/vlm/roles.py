@@ -68,6 +68,9 @@ class RoleReader(nn.Module):
         self.out = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, dim))
         self.log_scale = nn.Parameter(torch.tensor(2.5))
         self.bias = nn.Parameter(torch.tensor(-6.0))
+        self.shift = nn.Linear(dim, 2)
+        nn.init.zeros_(self.shift.weight)
+        nn.init.zeros_(self.shift.bias)
 
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Read the queries.
@@ -101,6 +104,17 @@ class RoleReader(nn.Module):
             Logits. Shape (n, q, k).
         """
         return self.log_scale.exp() * queries @ tokens.transpose(1, 2) + self.bias
+
+    def shifts(self, tokens: Tensor) -> Tensor:
+        """Where the middle of what each token shows lies, seen from the token's own middle.
+
+        Args:
+            tokens: L2-normalised. Shape (n, k, d).
+
+        Returns:
+            Right and down [cells]. Shape (n, k, 2).
+        """
+        return self.shift(tokens)
 
     def save(self, folder: Path) -> None:
         """Write the weights beside the CLIP model's."""

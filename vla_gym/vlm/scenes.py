@@ -19,6 +19,9 @@ from vla_gym.world.world import World
 
 POINT_HEIGHT = 0.025
 """Height of the plane on which a pointed-at object is located [m]."""
+_FURNISHED = 0.15
+"""Share of tables with a cabinet and two drawers."""
+_CAN_LIE = ("bottle", "can")
 MIN_PIXELS = 12
 """An object that shows fewer pixels is neither asked for nor denied."""
 
@@ -110,9 +113,7 @@ class SceneSampler:
         cover = hot.reshape(n, slots, g, cell, g, cell).mean(axis=(3, 5), dtype=np.float32)
         pos = np.stack([s.pos for s in scenes])
         aim = pos.copy()
-        rest = np.array([[t.half_height for t in s.things] + [0.0] * (slots - len(s.things))
-                         for s in scenes])  # fmt: skip
-        aim[..., 2] += POINT_HEIGHT - rest
+        aim[..., 2] += POINT_HEIGHT - np.stack([s.rest for s in scenes])
         point = np.empty((n, slots, 2), np.float32)
         cameras = [self.pool.calibration("fixed", i) for i in range(n)]
         for i in range(n):
@@ -126,18 +127,22 @@ class SceneSampler:
         )  # fmt: skip
 
     def _scene(self, rng: Generator) -> _Scene:
-        things = draw_things(rng)
+        furnished = rng.random() < _FURNISHED
+        things = draw_things(rng, furnished)
+        lying = tuple(k for k in _CAN_LIE if rng.random() < 0.4)
         while True:
             gap = rng.uniform(0.0, 0.04)
-            half = (rng.uniform(0.10, 0.16), rng.uniform(0.2, 0.27))
+            half = (rng.uniform(0.10, 0.16), rng.uniform(0.2, 0.29 if furnished else 0.27))
+            start = Scatter(half=half, min_gap=gap, attempts=5, lying=lying, opened=(0.0, 0.09))
             try:
                 specs = [_spec(t) for t in things]
-                start = Scatter(half=half, min_gap=gap, attempts=5)
                 pos, quat = start.sample(rng, specs, self.world.n_slots)
                 break
             except PlacementError:
-                things = things[:-1] if len(things) > 3 else draw_things(rng)
+                few = len(things) <= (4 if furnished else 3)
+                things = draw_things(rng, furnished) if few else things[:-1]
         scene = _Scene(things, pos, quat)
+        scene.rest = pos[:, 2].copy()
         if rng.random() < 0.15:
             _put_inside(scene, rng)
         self._pose_arm(scene, rng)
@@ -184,6 +189,8 @@ class _Scene:
     quat: NDArray
     pose: int = 0
     width: float = 0.08
+    rest: NDArray = field(default_factory=lambda: np.zeros(0))
+    """Height of each thing's middle when it lies on the table [m]."""
     relations: list[tuple[str, int, int]] = field(default_factory=list)
 
 
@@ -234,6 +241,9 @@ def _arm_poses(world: World, count: int) -> tuple[NDArray, NDArray, NDArray]:
     while len(qpos) < count:
         goal = rng.uniform([0.30, -0.30, 0.012], [0.72, 0.30, 0.32])
         yaw, tilt = rng.uniform(-0.9, 0.9) * rng.integers(0, 2), rng.normal(0, 0.08, 2)
+        if rng.random() < 0.1:  # leaning back, as when something is stood up
+            yaw, tilt = 0.0, np.array([0.0, rng.uniform(0.3, 1.45)])
+            goal[0] = rng.uniform(0.33, 0.44)
         mat = _down(yaw, tilt)
         data.qpos[:n] = world.home_qpos
         if not qpos:

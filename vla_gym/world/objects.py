@@ -68,6 +68,12 @@ class Kind:
     the object's y axis ("side")."""
     yaw_range: float = math.pi
     """Start yaws are drawn from plus or minus so much [rad]."""
+    sizes: tuple[str, ...] = SIZES
+    """Named sizes it comes in."""
+    handle: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the gripper takes it [m]."""
+    bays: tuple[tuple[float, float], ...] = ()
+    """Where the drawers of a cabinet stand when closed; they open along its x axis [m]."""
 
     @property
     def half_height(self) -> float:
@@ -301,6 +307,45 @@ def _button() -> Kind:
     return Kind("button", geoms, (r, r, h), density=6000.0)
 
 
+def _drawer() -> Kind:
+    """It slides on the table, between the walls of a cabinet."""
+    x, y, h, t = 0.050, 0.040, 0.017, 0.003
+    geoms = (
+        Geom("box", (x, y, t), (0.0, 0.0, -h + t), shade=0.6),
+        Geom("box", (t, y, h - _CLEAR), (x, 0.0, _CLEAR)),
+        Geom("box", (t, y, h - _CLEAR), (-x, 0.0, _CLEAR), shade=0.8),
+        Geom("box", (x, t, h - _CLEAR), (0.0, y - t, _CLEAR), shade=0.8),
+        Geom("box", (x, t, h - _CLEAR), (0.0, -y + t, _CLEAR), shade=0.8),
+        Geom("box", (0.014, 0.007, 0.010), (x + t + 0.014, 0.0, 0.004), shade=0.45),
+    )
+    return Kind(
+        "drawer", geoms, (x + t, y, h), density=600.0, container=True, inner=(x - t, y - 2 * t),
+        floor=2 * t, round=False, slippery=True, grip="side", yaw_range=0.0,
+        sizes=("medium",), handle=(x + t + 0.015, 0.0, 0.004),
+    )  # fmt: skip
+
+
+def _cabinet() -> Kind:
+    """Walls and a top around two drawers, open to the front."""
+    x, bay, h, t = 0.055, 0.0415, 0.021, 0.004
+    side = 2 * bay + 3 * t / 2
+    geoms = [Geom("box", (x, side + t / 2, t / 2), (0.0, 0.0, h - t / 2))]
+    geoms += [Geom("box", (x, t / 2, h - t / 2), (0.0, w, -t / 2), shade=0.8)
+              for w in (-side, 0.0, side)]  # fmt: skip
+    geoms += [Geom("box", (t / 2, side, h - t / 2), (-x + t / 2, 0.0, -t / 2), shade=0.8)]
+    middle = bay + 3 * t / 4
+    return Kind(
+        "cabinet", tuple(geoms), (x, side + t / 2, h), density=12_000.0, round=False,
+        yaw_range=0.0, sizes=("medium",), bays=((0.005, -middle), (0.005, middle)),
+    )  # fmt: skip
+
+
+def _line() -> Kind:
+    """A line across the table."""
+    return Kind("line", (Geom("box", (0.004, 0.45, 0.0006)),), (0.004, 0.45, 0.0006), mark=True,
+                round=False, yaw_range=0.0, sizes=("medium",))  # fmt: skip
+
+
 def _mat() -> Kind:
     r, h = 0.055, 0.0008
     geoms = (
@@ -313,6 +358,7 @@ def _mat() -> Kind:
 _MAKERS: tuple[Callable[[], Kind], ...] = (
     _cube, _cylinder, _ball, _mug, _bowl, _plate, _tray,
     _brick, _stone, _star, _bottle, _can, _puck, _cone, _box, _shelf, _button, _mat,
+    _drawer, _cabinet, _line,
 )  # fmt: skip
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (make() for make in _MAKERS)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -14,15 +15,22 @@ from vla_gym.world.objects import KINDS, ObjectSpec
 
 CLEARANCE = 0.0005
 """Height above the table at which objects are let go [m]."""
-
-
 TALL, ROOM = 0.070, 0.045
 """Height from which a thing is in the hand's way, and how much more room is left around it [m]."""
+_LEAN = 0.6
+"""A lying thing's top points to the robot, give or take so much [rad]."""
+_CABINET_X, _CABINET_Y, _CABINET_YAW = 0.365, 0.08, 0.05
+"""Where cabinets stand: their x, and the spread of y and yaw [m, rad]."""
+_OPENING = 0.125
+"""Room before a cabinet for an open drawer and its handle [m]."""
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Objects anywhere in a rectangle of the table, apart from each other."""
+    """Objects anywhere in a rectangle of the table, apart from each other.
+
+    Cabinets stand at its far end with their drawers in them; nothing else is put before them.
+    """
 
     center: tuple[float, float] = (0.50, 0.0)
     """Middle of the rectangle [m]."""
@@ -32,6 +40,16 @@ class Scatter:
     """Least distance between the circles around two footprints [m]."""
     attempts: int = 200
     """Whole arrangements tried before giving up."""
+    grow: float = 0.0
+    """How much further than the rectangle things may lie [m]."""
+    rim: float = 0.0
+    """Least share of things outside the rectangle."""
+    lying: tuple[str, ...] = ()
+    """Kinds that lie on their side, their top towards the robot."""
+    opened: tuple[float, float] = (0.0, 0.0)
+    """Least and most that drawers are open [m]."""
+    regions: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = ()
+    """Kinds with a rectangle of their own: name, middle, half sizes [m]."""
 
     def sample(
         self, rng: Generator, specs: Sequence[ObjectSpec], n_slots: int
@@ -47,64 +65,118 @@ class Scatter:
             Positions (n_slots, 3) [m] and quaternions (n_slots, 4).
 
         Raises:
-            PlacementError: If no arrangement was found within `attempts`.
+            PlacementError: If no arrangement was found within `attempts`, or there are more drawers
+                than a cabinet has room for.
         """
+        pos, quat = np.zeros((n_slots, 3)), np.zeros((n_slots, 4))
+        quat[:, 0] = 1.0
+        furniture = [i for i, s in enumerate(specs) if KINDS[s.kind].bays or s.kind == "drawer"]
+        keep_out = self._furnish(rng, specs, furniture, pos, quat) if furniture else None
+        loose = [i for i in range(len(specs)) if i not in furniture]
         # the hand is wider than the fingers: beside tall things it needs room
-        tall = np.array([2 * spec.half_height > TALL for spec in specs])
-        radii = np.array([spec.radius for spec in specs]) + np.where(tall, ROOM, 0.0)
+        radii = np.array([self._radius(specs[i]) for i in loose])
+        areas = np.array([self.area(specs[i].kind) for i in loose]).reshape(-1, 2, 2)
         # large things first: they are the hard ones
         order = np.argsort(-radii, kind="stable")
         for _ in range(self.attempts):
-            spots = self._try(rng, radii, order)
+            spots = self._try(rng, radii, areas, order, keep_out)
             if spots is not None:
-                return self._poses(rng, specs, spots, n_slots)
+                for i, spot in zip(loose, spots, strict=True):
+                    pos[i], quat[i] = self._pose(rng, specs[i], spot)
+                return pos, quat
         raise PlacementError(
             f"{len(specs)} objects with radii {np.round(radii, 3).tolist()} m did not fit a region"
             f" of half size {self.half} m with gaps of {self.min_gap} m in {self.attempts} tries."
             " Use fewer or smaller objects, a larger region, or a smaller min_gap."
         )
 
-    def _try(self, rng: Generator, radii: NDArray, order: NDArray) -> NDArray | None:
+    def area(self, kind: str) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Middle and half sizes of the rectangle in which a kind starts [m]."""
+        own = {name: (center, half) for name, center, half in self.regions}
+        return own.get(kind, (self.center, self.half))
+
+    def _radius(self, spec: ObjectSpec) -> float:
+        if spec.kind in self.lying:
+            return max(spec.radius, spec.half_height)
+        if spec.kind == "line":
+            return -1.0  # things may lie on it
+        return spec.radius + (ROOM if 2 * spec.half_height > TALL else 0.0)
+
+    def _try(
+        self, rng: Generator, radii: NDArray, areas: NDArray, order: NDArray,
+        keep_out: _Rectangle | None,
+    ) -> NDArray | None:  # fmt: skip
         spots = np.full((len(radii), 2), np.inf)
         for i in order:
             for _ in range(20):
-                spot = np.add(self.center, np.multiply(self.half, rng.uniform(-1, 1, 2)))
+                center, half = areas[i]
+                spot = center + (half + self.grow * (half > 0)) * rng.uniform(-1, 1, 2)
                 apart = np.linalg.norm(spots - spot, axis=1) - radii - radii[i]
-                if (apart >= self.min_gap).all():
+                room = float(radii[i]) + self.min_gap
+                free = keep_out is None or not keep_out.meets(spot, room)
+                if free and (apart >= self.min_gap).all():
                     spots[i] = spot
                     break
             else:
                 return None
-        return spots
+        outside = (np.abs(spots - areas[:, 0]) > areas[:, 1]).any(axis=1)
+        return spots if not len(spots) or outside.mean() >= self.rim else None
 
-    @staticmethod
-    def _poses(
-        rng: Generator, specs: Sequence[ObjectSpec], spots: NDArray, n_slots: int
-    ) -> tuple[NDArray, NDArray]:
-        pos, quat = np.zeros((n_slots, 3)), np.zeros((n_slots, 4))
-        quat[:, 0] = 1.0
-        for i, spec in enumerate(specs):
-            pos[i] = (*spots[i], spec.half_height + CLEARANCE)
-            yaw = rng.uniform(-1, 1) * KINDS[spec.kind].yaw_range
-            quat[i] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))
-        return pos, quat
+    def _pose(self, rng: Generator, spec: ObjectSpec, spot: NDArray) -> tuple[NDArray, NDArray]:
+        yaw = rng.uniform(-1, 1) * KINDS[spec.kind].yaw_range
+        if spec.kind not in self.lying:
+            return np.array([*spot, spec.half_height + CLEARANCE]), _about("z", yaw)
+        height = KINDS[spec.kind].half_extents[0] * spec.scale
+        down = _times(_about("y", -np.pi / 2), _about("z", yaw))
+        turned = _times(_about("z", rng.uniform(-_LEAN, _LEAN)), down)
+        return np.array([*spot, height + CLEARANCE]), turned
+
+    def _furnish(
+        self, rng: Generator, specs: Sequence[ObjectSpec], furniture: Sequence[int],
+        pos: NDArray, quat: NDArray,
+    ) -> _Rectangle:  # fmt: skip
+        """Put a cabinet and its drawers in place; returns where nothing else may stand."""
+        cabinet = next((i for i in furniture if KINDS[specs[i].kind].bays), None)
+        drawers = [i for i in furniture if i != cabinet]
+        if cabinet is None or len(drawers) > len(KINDS[specs[cabinet].kind].bays):
+            raise PlacementError(
+                f"{len(drawers)} drawers need one cabinet with room for them among the objects."
+            )
+        spec = specs[cabinet]
+        kind = KINDS[spec.kind]
+        yaw = rng.uniform(-1, 1) * _CABINET_YAW
+        turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
+        middle = np.array([_CABINET_X, rng.uniform(-1, 1) * _CABINET_Y])
+        pos[cabinet], quat[cabinet] = [*middle, spec.half_height + CLEARANCE], _about("z", yaw)
+        for i, bay in zip(drawers, kind.bays, strict=False):
+            local = np.add(bay, (rng.uniform(*self.opened), 0.0)) * spec.scale
+            pos[i] = [*(middle + turn @ local), specs[i].half_height + CLEARANCE]
+            quat[i] = _about("z", yaw)
+        half = np.array(kind.half_extents[:2]) * spec.scale + (_OPENING / 2, 0.0)
+        return _Rectangle(middle + turn @ (_OPENING / 2, 0.0), turn, half)
 
 
 @dataclass(frozen=True)
-class Rim(Scatter):
-    """The same, but the rectangle is larger and most things lie outside the usual one."""
+class _Rectangle:
+    center: NDArray
+    turn: NDArray
+    """Rotation matrix, shape (2, 2)."""
+    half: NDArray
 
-    grow: float = 0.03
-    """How much further than the usual rectangle things may lie [m]."""
-    share: float = 0.6
-    """Least share of things outside the usual rectangle."""
+    def meets(self, spot: NDArray, radius: float) -> bool:
+        """Whether a disc comes into it."""
+        beyond = np.abs(self.turn.T @ (spot - self.center)) - self.half
+        return float(np.linalg.norm(np.maximum(beyond, 0.0))) < radius
 
-    def _try(self, rng: Generator, radii: NDArray, order: NDArray) -> NDArray | None:
-        usual = np.array(self.half)
-        spots = Scatter(
-            self.center, (self.half[0] + self.grow, self.half[1] + self.grow), self.min_gap
-        )._try(rng, radii, order)
-        if spots is None:
-            return None
-        outside = (np.abs(spots - self.center) > usual).any(axis=1)
-        return spots if outside.mean() >= self.share else None
+
+def _about(axis: str, angle: float) -> NDArray:
+    quat = np.array([np.cos(angle / 2), 0.0, 0.0, 0.0])
+    quat[1 + "xyz".index(axis)] = np.sin(angle / 2)
+    return quat
+
+
+def _times(a: NDArray, b: NDArray) -> NDArray:
+    """Product of two quaternions: first b, then a."""
+    out = np.zeros(4)
+    mujoco.mju_mulQuat(out, a, b)
+    return out

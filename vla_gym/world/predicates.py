@@ -24,6 +24,8 @@ _ROUND = np.array([kind.round for kind in KINDS.values()])
 _BALL = np.array([kind.rolls for kind in KINDS.values()])
 _INNER = np.array([kind.inner for kind in KINDS.values()])
 _FLOOR = np.array([kind.floor for kind in KINDS.values()])
+_HOLDS_DRAWERS = np.array([bool(kind.bays) for kind in KINDS.values()])
+_CLOSED_AT = np.array([kind.bays[0][0] if kind.bays else 0.0 for kind in KINDS.values()])
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,58 @@ class Upright(Predicate):
 
 
 @dataclass(frozen=True)
+class Standing(Predicate):
+    """`thing` stands upright on the table."""
+
+    thing: str
+    angle: float = 0.25
+    """Largest tilt [rad]."""
+    gap: float = 0.006
+    """Largest height of its underside [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        view = View.of(world, roles[self.thing])
+        low = 1.0 - np.abs(view.bottom) / self.gap
+        return np.minimum(Upright(self.thing, self.angle).margin(world, roles), low)
+
+
+def drawn_out(world: World, drawer: View) -> NDArray:
+    """How far a drawer is open; -1 m where there is no cabinet. Shape (n,), [m]."""
+    holds = _HOLDS_DRAWERS[world.kind_id] & world.present
+    cabinet = View.of(world, holds.argmax(axis=1))
+    local = np.einsum("nij,ni->nj", cabinet.mat, drawer.pos - cabinet.pos)
+    return np.where(holds.any(axis=1), local[:, 0] - _CLOSED_AT[cabinet.kind] * cabinet.scale, -1.0)
+
+
+@dataclass(frozen=True)
+class Opened(Predicate):
+    """The drawer `thing` is open by at least `by`."""
+
+    thing: str
+    by: float = 0.05
+    """Least way out of the cabinet [m]."""
+    tol: float = 0.02
+    """Distance over which the margin goes from 0 to 1 [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        out = drawn_out(world, View.of(world, roles[self.thing]))
+        return ((out - self.by) / self.tol).clip(max=1.0)
+
+
+@dataclass(frozen=True)
+class Closed(Predicate):
+    """The drawer `thing` is shut."""
+
+    thing: str
+    within: float = 0.01
+    """Largest way out of the cabinet [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        out = drawn_out(world, View.of(world, roles[self.thing]))
+        return np.where(out > -0.5, 1.0 - out / self.within, -1.0).clip(max=1.0)
+
+
+@dataclass(frozen=True)
 class Near(Predicate):
     """The TCP is within `distance` of `thing`'s middle."""
 
@@ -294,6 +348,33 @@ class Over(Predicate):
         disc = inner[:, 0] - np.linalg.norm(local[:, :2], axis=1)
         box = (inner - np.abs(local[:, :2])).min(axis=1)
         return np.where(_ROUND[place.kind], disc, box) / np.maximum(inner[:, 0], 1e-3)
+
+
+@dataclass(frozen=True)
+class HandBehind(Predicate):
+    """The TCP is on the robot's side of a line across the table."""
+
+    line: float
+    """x of the line [m]."""
+    tol: float = 0.05
+    """Distance over which the margin goes from 0 to 1 [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        return (self.line - world.tcp_pos[:, 0]) / self.tol
+
+
+@dataclass(frozen=True)
+class SlidOver(Predicate):
+    """`thing` has come over `place`, the hand being on the robot's side of a line."""
+
+    thing: str
+    place: str
+    line: float
+    """x of the line [m]."""
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        over = Over(self.thing, self.place).margin(world, roles)
+        return np.minimum(over, HandBehind(self.line).margin(world, roles))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vla_gym.robots.robot import Robot
 from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZE_SCALES, SIZES, Kind
+from vla_gym.world.patterns import PATTERNS, SIZE
 
 PHYSICS_TIMESTEP = 1 / 300
 """Seconds per physics step; divides control rates of 10, 15, 20, 25, 30, 50, 60 and 100 Hz."""
@@ -17,7 +18,7 @@ PAD_SOLREF = (2 * PHYSICS_TIMESTEP, 1.0)
 """Contact of the finger pads, as stiff as the time step allows. MuJoCo leaves centripetal
 acceleration out of its friction constraints, so a held thing slips outwards on a curve, the less
 the stiffer the contact: 0.1 mm per step of 5 cm here."""
-SLIPPERY = 0.12
+SLIPPERY = 0.06
 """Sliding friction of slippery things, on whatever they lie."""
 HIDDEN_GROUP = 5
 """Geom group of unused primitives; no camera draws it."""
@@ -133,6 +134,13 @@ def build_catalogue() -> mujoco.MjModel:
 
 def _add_table(spec: mujoco.MjSpec) -> None:
     world = spec.worldbody
+    for name, pixels in PATTERNS.items():
+        spec.add_texture(
+            name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, width=SIZE, height=SIZE, nchannel=3,
+            data=pixels.ravel(),
+        )  # fmt: skip
+        cloth = spec.add_material(name=name, texuniform=True, texrepeat=(3.0, 3.0))
+        cloth.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
     world.add_geom(
         name="table", type=mujoco.mjtGeom.mjGEOM_BOX, size=(0.42, 0.60, 0.02), pos=(0.45, 0, -0.02),
         rgba=(0.66, 0.62, 0.56, 1), contype=0, conaffinity=0,

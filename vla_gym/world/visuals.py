@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from vla_gym.world.objects import RGB
+from vla_gym.world.patterns import FAMILIAR, PATTERNS
 
 Vec3 = tuple[float, float, float]
 
@@ -18,6 +19,8 @@ class Visuals:
 
     table_rgb: RGB = (0.66, 0.62, 0.56)
     """Colour of the table top, 0 to 1."""
+    pattern: str = ""
+    """Pattern of the table top, out of `vla_gym.world.patterns.PATTERNS`; plain if empty."""
     floor_rgb: RGB = (0.34, 0.36, 0.40)
     """Colour of the floor, 0 to 1."""
     light_dir: Vec3 = (-0.15, 0.3, -1.0)
@@ -36,7 +39,7 @@ class Visuals:
         Args:
             rng: Source of randomness.
             strength: 0 keeps the default look; 1 varies table, floor and lamp widely and the
-                camera by about a centimetre and a degree.
+                camera by about a centimetre and a degree, and gives some tables a pattern.
         """
 
         def around(centre: Vec3, spread: float) -> Vec3:
@@ -50,7 +53,10 @@ class Visuals:
         turn = strength * rng.normal(0.0, 0.008, 3)
         shift = strength * rng.normal(0.0, 0.008, 3)
         tilt = strength * rng.uniform(-0.5, 0.5, 2)
+        patterned = rng.random() < 0.3 * strength
+        pattern = FAMILIAR[int(rng.integers(len(FAMILIAR)))] if patterned else ""
         return cls(
+            pattern=pattern,
             table_rgb=around((float(table[0]), float(table[1]), float(table[2])), 0.05),
             floor_rgb=around(base.floor_rgb, 0.2),
             light_dir=(-0.15 + float(tilt[0]), 0.3 + float(tilt[1]), -1.0),
@@ -73,6 +79,7 @@ class Visuals:
             # greyish, or things of that colour would vanish
             new["table_rgb"] = tuple(float(x) for x in table.mean() + 0.35 * (table - table.mean()))
             new["floor_rgb"] = tuple(float(x) for x in floor)
+            new["pattern"] = ("", *PATTERNS)[int(rng.integers(len(PATTERNS) + 1))]
         if "lights" in axes:
             angle, tilt = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.0)
             new["light_dir"] = (float(tilt * np.cos(angle)), float(tilt * np.sin(angle)), -1.0)

@@ -89,6 +89,7 @@ class World:
         self._rgba = expand("geom_rgba")
         self._light_dir, self._light_rgb = expand("light_dir"), expand("light_diffuse")
         self._cam_pos, self._cam_quat = expand("cam_pos"), expand("cam_quat")
+        self._material = expand("geom_matid")
 
     def _solve_home(self) -> NDArray:
         """Joint angles that put the TCP at the robot's home, pointing straight down."""
@@ -300,6 +301,7 @@ class World:
         lamp, cam = m.light("sun").id, m.camera("fixed").id
         for w, look in zip(ids, looks, strict=True):
             self._rgba[w, table, :3], self._rgba[w, floor, :3] = look.table_rgb, look.floor_rgb
+            self._material[w, table] = m.material(look.pattern).id if look.pattern else -1
             self._light_dir[w, lamp] = np.asarray(look.light_dir) / np.linalg.norm(look.light_dir)
             self._light_rgb[w, lamp] = look.light_rgb
             self._cam_pos[w, cam] = m.cam_pos[cam] + np.asarray(look.camera_offset)
@@ -341,7 +343,8 @@ class World:
     def _all_fields(self) -> dict[str, NDArray]:
         return self._fields | {
             "geom_rgba": self._rgba, "light_dir": self._light_dir,
-            "light_diffuse": self._light_rgb, "cam_pos": self._cam_pos, "cam_quat": self._cam_quat,
+            "geom_matid": self._material, "light_diffuse": self._light_rgb,
+            "cam_pos": self._cam_pos, "cam_quat": self._cam_quat,
         }  # fmt: skip
 
 

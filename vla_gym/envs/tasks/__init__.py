@@ -4,6 +4,7 @@ from vla_gym.envs.task import Task
 from vla_gym.envs.tasks.arrange import ARRANGE
 from vla_gym.envs.tasks.avoid import AVOID
 from vla_gym.envs.tasks.button import BUTTON
+from vla_gym.envs.tasks.drawer import DRAWER
 from vla_gym.envs.tasks.infeasible import INFEASIBLE
 from vla_gym.envs.tasks.pick import PICK
 from vla_gym.envs.tasks.pick_place import PICK_PLACE
@@ -11,17 +12,20 @@ from vla_gym.envs.tasks.push import PUSH
 from vla_gym.envs.tasks.reach import REACH
 from vla_gym.envs.tasks.sequence import SEQUENCE
 from vla_gym.envs.tasks.shelf import SHELF
+from vla_gym.envs.tasks.slide import SLIDE
 from vla_gym.envs.tasks.sort import SORT
 from vla_gym.envs.tasks.stack import STACK
+from vla_gym.envs.tasks.upright import UPRIGHT
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        PICK_PLACE, REACH, PICK, PUSH, STACK, BUTTON, SHELF, SORT, SEQUENCE, AVOID, INFEASIBLE,
+        PICK_PLACE, REACH, PICK, PUSH, STACK, BUTTON, SHELF, SORT, SEQUENCE, AVOID, UPRIGHT,
+        SLIDE,
     )
 }  # fmt: skip
 """Single tasks."""
 
-MIXTURES: dict[str, tuple[Task, ...]] = {"Arrange": ARRANGE}
+MIXTURES: dict[str, tuple[Task, ...]] = {"Arrange": ARRANGE, "Drawer": DRAWER, "Infeasible": INFEASIBLE}
 """Tasks of which each episode draws one."""
-MIXTURES["Tabletop"] = (*TASKS.values(), *ARRANGE)
+MIXTURES["Tabletop"] = (*TASKS.values(), *ARRANGE, *DRAWER, *INFEASIBLE)

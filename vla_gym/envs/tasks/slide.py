@@ -1,0 +1,31 @@
+"""Slide a puck to a mat that lies beyond reach."""
+
+from vla_gym.envs.task import Role, Task
+from vla_gym.world.placement import Scatter
+from vla_gym.world.predicates import HandBehind, Lifted, SlidOver, Static
+
+LINE = 0.54
+"""x of the line that the hand may not cross [m]."""
+
+SLIDE = Task(
+    name="Slide",
+    summary="Slide a puck onto a mat beyond a line that the hand may not cross, without lifting it.",
+    roles={
+        "object": Role(("puck",), decoys=(1, 1)),
+        "target": Role(("mat",), sizes=("large",), decoys=(0, 1)),
+    },
+    furniture=("line",),
+    start=Scatter(
+        min_gap=0.07,  # the way past the other puck is free
+        regions=(
+            ("puck", (0.42, 0.0), (0.025, 0.16)),
+            ("mat", (0.645, 0.0), (0.025, 0.14)),
+            ("line", (LINE, 0.0), (0.0, 0.0)),
+        )
+    ),
+    goal=SlidOver("object", "target", LINE) & Static("object"),
+    keep=HandBehind(LINE) & ~Lifted("object", 0.02),
+    phrases=("slide {object} onto {target}", "slide {object} to {target}"),
+    novel_phrases=("let {object} glide onto {target}", "send {object} sliding to {target}"),
+    horizon=60,
+)
