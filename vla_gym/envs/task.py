@@ -18,8 +18,8 @@ from vla_gym.language.vocabulary import (
     COLOUR_SYNONYMS,
     COLOURS,
     KIND_NOUNS,
-    all_colours,
     colour_distance,
+    colour_rgb,
     jitter,
 )
 from vla_gym.world.objects import KINDS, SIZES, ObjectSpec
@@ -355,10 +355,9 @@ def _options(
 
 
 def _is_apart(pair: Pair, taken: Sequence[Pair]) -> bool:
-    words = all_colours()
-    same = [words[c] for c, k in taken if k == pair[1]]
+    same = [colour_rgb(c) for c, k in taken if k == pair[1]]
     return not same or bool(
-        (colour_distance(np.array(same), np.array(words[pair[0]])) >= _APART).all()
+        (colour_distance(np.array(same), np.array(colour_rgb(pair[0]))) >= _APART).all()
     )
 
 

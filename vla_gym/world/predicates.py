@@ -397,10 +397,15 @@ class AnyMoved(Predicate):
 
     tol: float = 0.02
     """Distance from which it counts as moved [m]."""
+    but: tuple[str, ...] = ()
+    """Roles of things that may move."""
 
     def margin(self, world: World, roles: Roles) -> NDArray:
         away = np.linalg.norm(world.object_pos - world.start_pos, axis=-1)
-        return np.where(world.present, away, 0.0).max(axis=1) / self.tol - 1.0
+        away[~world.present] = 0.0
+        for role in self.but:
+            away[np.arange(world.n), roles[role]] = 0.0
+        return away.max(axis=1) / self.tol - 1.0
 
 
 DIRECTIONS: dict[str, tuple[float, float]] = {
