@@ -364,5 +364,6 @@ def _look_alike(a: str, b: str) -> bool:
     return bool(colour_distance(colour_rgb(a), colour_rgb(b)) < _APART)
 
 
+@functools.cache
 def _is_held_out(pair: Pair) -> bool:
     return pair[0] in _BASIC and held_out(_BASIC.index(pair[0]), _KIND_IDS[pair[1]])

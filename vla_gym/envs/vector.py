@@ -105,6 +105,7 @@ class TabletopVectorEnv(VectorEnv):
         self._names = np.array([t.name for t in self.tasks], object)
         self._reached = _stage_table(self._stages)
         self._sentences = np.full(num_envs, "", object)
+        self._named = np.zeros((num_envs, 2), np.int64)
         self.episodes: list[ep.Episode] = []
         self._rngs: list[Generator] = []
         self.elapsed = np.zeros(num_envs, np.int64)
@@ -130,13 +131,7 @@ class TabletopVectorEnv(VectorEnv):
 
         Privileged. Of a group its first member; of things that are not there, whatever is last.
         """
-        slots = np.zeros((self.num_envs, 2), np.int64)
-        for i, episode in enumerate(self.episodes):
-            b = episode.binding
-            played = {**{r: g[0] for r, g in b.groups.items()}, **b.roles}
-            order = [played[r] for r in self.tasks[episode.task].roles if r in played]
-            slots[i] = order[0], order[-1]
-        return slots
+        return self._named.copy()
 
     # ---- Gymnasium ----------------------------------------------------------------------------
 
@@ -367,6 +362,7 @@ class TabletopVectorEnv(VectorEnv):
         for i, episode in zip(ids, drawn, strict=True):
             self.episodes[i] = episode
             self.task_id[i], self._sentences[i] = episode.task, episode.instruction
+            self._named[i] = ep.named_slots(episode, self.tasks[episode.task])
             self._others[i] = ep.graspable(episode, self.world.n_slots)
             for name, slot in episode.binding.roles.items():
                 self.roles[name][i] = slot
@@ -390,7 +386,8 @@ class TabletopVectorEnv(VectorEnv):
         world.step(self._substeps)
         self.elapsed += 1
         ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.num_envs, bool)
-        success = self._judge(ended)
+        with world.standing_still():
+            success = self._judge(ended)
         self._wrong |= (world.finger_touch.all(axis=2) & self._others).any(axis=1)
         rewards = success.astype(np.float64)
         if self.settings.reward_type == "dense":

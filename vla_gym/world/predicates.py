@@ -42,9 +42,13 @@ class View:
     @classmethod
     def of(cls, world: World, slot: NDArray[np.int64]) -> View:
         """Pick slot `slot[i]` of world i."""
-        pos, mat = world.pose_of(slot)
-        kind, scale = world.kind_of(slot)
-        return cls(slot, pos, mat, kind, scale)
+        known = world.views
+        if known is not None and id(slot) in known:
+            return known[id(slot)]
+        view = cls(slot, *world.pose_of(slot), *world.kind_of(slot))
+        if known is not None:
+            known[id(slot)] = view  # which keeps `slot` alive, so that no other array gets its id
+        return view
 
     @functools.cached_property
     def half(self) -> NDArray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import mujoco
@@ -69,6 +70,7 @@ class World:
         self.rgb = np.zeros((n, n_slots, 3))
         self.start_pos = np.zeros((n, n_slots, 3))
         self._latches: dict[str, NDArray[np.bool_]] = {}
+        self.views: dict[int, Any] | None = None
         self.home_qpos = self._solve_home()
         self.reset_robot(np.arange(n))
         self.forward(np.arange(n))
@@ -98,8 +100,10 @@ class World:
         self._shelf: dict[str, NDArray] = {}
         self._place_of: dict[str, NDArray] = {}
         for names, place in (
-            (_GEOM_FIELDS, self._slot_geom), (_BODY_FIELDS, self.slot_body), (_DOF_FIELDS, self._slot_dof)
-        ):  # fmt: skip
+            (_GEOM_FIELDS, self._slot_geom),
+            (_BODY_FIELDS, self.slot_body),
+            (_DOF_FIELDS, self._slot_dof),
+        ):
             for name in names:
                 rows = getattr(catalogue, name)[1 if names is _BODY_FIELDS else 0 :]
                 self._shelf[name] = rows.reshape(_INERT + 1, *place.shape[1:], *rows.shape[1:])
@@ -220,7 +224,7 @@ class World:
 
     @property
     def tcp_jac(self) -> NDArray:
-        """How the TCP moves and turns with each arm joint. Shape (n, n_arm, 6), [m, rad] per rad."""
+        """How the TCP moves and turns with the arm's joints. Shape (n, n_arm, 6), [m/rad, 1]."""
         axis = self._axis[:, : self.n_arm]
         lever = self.tcp_pos[:, None] - self._anchor[:, : self.n_arm]
         return np.concatenate([cross(axis, lever), axis], axis=-1)
@@ -238,6 +242,15 @@ class World:
     def latch(self, name: str) -> NDArray[np.bool_]:
         """A memory of one bit per world, false since the last `place`. Shape (n,), writable."""
         return self._latches.setdefault(name, np.zeros(self.n, bool))
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """A promise that nothing changes within: what is known of an object is kept in `views`."""
+        self.views = {}
+        try:
+            yield
+        finally:
+            self.views = None
 
     # ---- writing ------------------------------------------------------------------------------
 
@@ -396,18 +409,16 @@ def quat_to_mat(quat: NDArray) -> NDArray:
         Shape (..., 3, 3).
     """
     quat = np.asarray(quat)
-    w, x, y, z = (quat[..., i] for i in range(4))
-    out = np.empty((*quat.shape[:-1], 3, 3))
-    out[..., 0, 0] = 1 - 2 * (y * y + z * z)
-    out[..., 0, 1] = 2 * (x * y - w * z)
-    out[..., 0, 2] = 2 * (x * z + w * y)
-    out[..., 1, 0] = 2 * (x * y + w * z)
-    out[..., 1, 1] = 1 - 2 * (x * x + z * z)
-    out[..., 1, 2] = 2 * (y * z - w * x)
-    out[..., 2, 0] = 2 * (x * z - w * y)
-    out[..., 2, 1] = 2 * (y * z + w * x)
-    out[..., 2, 2] = 1 - 2 * (x * x + y * y)
-    return out
+    products = (quat[..., :, None] * quat[..., None, :]).reshape(*quat.shape[:-1], 16)
+    return _ONE + _TWICE * (products[..., _FIRST] + _SIGN * products[..., _SECOND])
+
+
+# entry (i, j) of the matrix is a one, plus or minus twice two products of wxyz, such as 2 (xy - wz)
+_ONE = np.eye(3)
+_TWICE = 2.0 - 4.0 * np.eye(3)
+_FIRST = np.array([[10, 6, 7], [6, 5, 11], [7, 11, 5]])
+_SECOND = np.array([[15, 3, 2], [3, 15, 1], [2, 1, 10]])
+_SIGN = np.array([[1.0, -1.0, 1.0], [1.0, 1.0, -1.0], [-1.0, 1.0, 1.0]])
 
 
 def cross(a: NDArray, b: NDArray) -> NDArray:
