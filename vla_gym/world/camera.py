@@ -22,8 +22,8 @@ from vla_gym.world.scene import CAMERAS
 from vla_gym.world.world import World
 
 _COARSE_SIZE = 256
-"""Up to this size of picture [px] round things are drawn with fewer corners: half the time, and one
-pixel in 400 differs (`benchmarks/throughput.py` says what that does to what CLIP finds)."""
+"""Up to this size of picture [px] round things are drawn with as few corners as in the pictures that
+CLIP was trained on: vertices are what rendering costs, and one pixel in 400 differs."""
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 _REMEDY = (
     "On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri (or libosmesa6). "

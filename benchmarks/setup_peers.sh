@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Makes an environment of its own for the packages that we are compared with.
+#   benchmarks/setup_peers.sh [folder]      default: .peers in the repository
+set -euo pipefail
+folder="${1:-$(dirname "$0")/../.peers}"
+python3 -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --upgrade pip
+# one by one: a package that does not install here is left out of the table
+for package in "gymnasium[mujoco]" gymnasium-robotics metaworld panda-gym robosuite gym-aloha; do
+  "$folder/bin/python" -m pip install --quiet "$package" || echo "left out: $package" >&2
+done
+"$folder/bin/python" -m pip freeze | grep -iE '^(mujoco|gymnasium|gymnasium-robotics|metaworld|panda-gym|pybullet|robosuite|gym-aloha|numpy)=='
