@@ -6,7 +6,8 @@ folder="${1:-$(dirname "$0")/../.peers}"
 python3 -m venv "$folder"
 "$folder/bin/python" -m pip install --quiet --upgrade pip
 # one by one: a package that does not install here is left out of the table
-for package in "gymnasium[mujoco]" gymnasium-robotics metaworld panda-gym robosuite gym-aloha; do
-  "$folder/bin/python" -m pip install --quiet "$package" || echo "left out: $package" >&2
+for package in "gymnasium[mujoco]" gymnasium-robotics metaworld panda-gym "robosuite h5py" gym-aloha; do
+  # shellcheck disable=SC2086 - some need a second package that they do not ask for
+  "$folder/bin/python" -m pip install --quiet $package || echo "left out: $package" >&2
 done
 "$folder/bin/python" -m pip freeze | grep -iE '^(mujoco|gymnasium|gymnasium-robotics|metaworld|panda-gym|pybullet|robosuite|gym-aloha|numpy)=='

@@ -22,7 +22,7 @@ from vla_gym.world.scene import CAMERAS
 from vla_gym.world.world import World
 
 _COARSE_SIZE = 256
-"""Up to this size of picture [px] round things are drawn with as few corners as in the pictures that
+"""Up to this size [px] round things are drawn with as few corners as in the pictures that
 CLIP was trained on: vertices are what rendering costs, and one pixel in 400 differs."""
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 _REMEDY = (
