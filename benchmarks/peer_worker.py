@@ -70,23 +70,12 @@ def robosuite(frames: bool, size: int) -> gym.Env:
         use_camera_obs=frames, camera_heights=size, camera_widths=size, camera_names="agentview",
         control_freq=20,
     )  # fmt: skip
-    return GymWrapper(env, keys=["agentview_image"] if frames else None)
+    wrapped = GymWrapper(env, keys=["agentview_image"] if frames else None)
+    wrapped.metadata = {"render_modes": []}  # it has none, and worker processes ask for it
+    return wrapped
 
 
-def aloha(frames: bool, size: int) -> gym.Env:
-    """gym-aloha; it has no state without a frame."""
-    import gym_aloha  # noqa: F401 - registers its ids
-
-    if not frames:
-        raise RuntimeError("has no observation without a frame")
-    return gym.make(
-        "gym_aloha/AlohaTransferCube-v0", obs_type="pixels",
-        observation_width=size, observation_height=size,
-    )  # fmt: skip
-
-
-PEERS = {"fetch": fetch, "metaworld": metaworld, "panda": panda, "robosuite": robosuite,
-         "aloha": aloha}  # fmt: skip
+PEERS = {"fetch": fetch, "metaworld": metaworld, "panda": panda, "robosuite": robosuite}
 RENDERS = ("fetch", "metaworld", "panda")
 """Peers whose frames come from `render`."""
 

@@ -22,9 +22,9 @@ import numpy as np
 import tyro
 
 HERE = Path(__file__).parent
-RATES_HZ = {"ours": 10, "fetch": 25, "metaworld": 80, "panda": 25, "robosuite": 20, "aloha": 50}
+RATES_HZ = {"ours": 10, "fetch": 25, "metaworld": 80, "panda": 25, "robosuite": 20}
 """Control steps per simulated second."""
-SUBSTEPS = {"ours": 30, "fetch": 20, "metaworld": 5, "panda": 20, "robosuite": 25, "aloha": 10}
+SUBSTEPS = {"ours": 30, "fetch": 20, "metaworld": 5, "panda": 20, "robosuite": 25}
 """Physics steps of a control step."""
 TITLES = {
     "ours": "VLAPickPlace-v0 (this package)",
@@ -32,7 +32,6 @@ TITLES = {
     "metaworld": "pick-place-v3 (Meta-World)",
     "panda": "PandaPickAndPlace-v3 (panda-gym)",
     "robosuite": "Lift, Panda (robosuite)",
-    "aloha": "AlohaTransferCube-v0 (gym-aloha)",
 }
 
 

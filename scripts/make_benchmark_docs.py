@@ -58,12 +58,10 @@ def count(value: float | None) -> str:
 def peers(result: dict[str, Any]) -> str:
     """Other packages beside this one."""
     rows = result["rows"]
-    best = {
-        (r["name"], r["what"]): max(
-            (x["steps_per_s"] or 0 for x in rows if (x["name"], x["what"]) == (r["name"], r["what"]))
-        )
-        for r in rows
-    }
+    best: dict[tuple[str, str], float] = {}
+    for r in rows:
+        key = r["name"], r["what"]
+        best[key] = max(best.get(key, 0.0), r["steps_per_s"] or 0.0)
     lines = []
     for name in dict.fromkeys(r["name"] for r in rows):
         mine = [r for r in rows if r["name"] == name]
@@ -147,9 +145,9 @@ def encoder(result: dict[str, Any]) -> str:
             for r in result["finding"]
         ]  # fmt: skip
         text += (
-            f"\n\nWhat that and the coarser drawing of small pictures (fewer corners on round things)"
-            f" do to where the first thing of a sentence is found, {result['scenes']} scenes of"
-            " `VLATabletop-v0`:\n\n"
+            "\n\nWhat that and the coarser drawing of small pictures (fewer corners on round"
+            " things) do to where the first thing of a sentence is found,"
+            f" {result['scenes']} scenes of `VLATabletop-v0`:\n\n"
         ) + table(["format", "drawn", "within 40 mm", "median error, mm", "moved by, mm"], found)
     return f"{text}\n\n{where(result)}"
 
@@ -166,8 +164,9 @@ def training(result: dict[str, Any]) -> str:
     ]  # fmt: skip
     header = ["learner", "worlds", "steps/s", "limit", *parts, "everything else"]
     return (
-        "## Training, end to end\n\n`train.py` with its default settings and CLIP at 128 px, between"
-        " evaluations. The limit counts encoding, physics, rendering and learning alone.\n\n"
+        "## Training, end to end\n\n`train.py` with its default settings and CLIP at 128 px,"
+        " between evaluations. The limit counts encoding, physics, rendering and learning"
+        " alone.\n\n"
         f"{table(header, rows)}\n\n{where(result)}"
     )
 
