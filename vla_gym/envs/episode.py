@@ -215,6 +215,13 @@ def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
     return np.array(flags + [False] * (n_slots - len(flags)))
 
 
+def named_slots(episode: Episode, task: Task) -> tuple[int, int]:
+    """Slots of the first and the last thing that the sentence names; of groups, the first member."""
+    played = {**{r: g[0] for r, g in episode.binding.groups.items()}, **episode.binding.roles}
+    order = [played[r] for r in task.roles if r in played]
+    return order[0], order[-1]
+
+
 def _elsewhere(
     rng: Generator, task: Task, binding: Binding, pos: NDArray, quat: NDArray
 ) -> tuple[float, float]:

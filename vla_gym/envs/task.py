@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -355,11 +356,14 @@ def _options(
 
 
 def _is_apart(pair: Pair, taken: Sequence[Pair]) -> bool:
-    same = [colour_rgb(c) for c, k in taken if k == pair[1]]
-    return not same or bool(
-        (colour_distance(np.array(same), np.array(colour_rgb(pair[0]))) >= _APART).all()
-    )
+    return not any(kind == pair[1] and _look_alike(colour, pair[0]) for colour, kind in taken)
 
 
+@functools.cache
+def _look_alike(a: str, b: str) -> bool:
+    return bool(colour_distance(colour_rgb(a), colour_rgb(b)) < _APART)
+
+
+@functools.cache
 def _is_held_out(pair: Pair) -> bool:
     return pair[0] in _BASIC and held_out(_BASIC.index(pair[0]), _KIND_IDS[pair[1]])

@@ -158,8 +158,13 @@ def colour_name(rgb: Sequence[float] | NDArray, words: dict[str, RGB] | None = N
         words: Words to choose from; the basic ones by default.
     """
     words = COLOURS if words is None else words
-    names = list(words)
-    return names[int(np.argmin(colour_distance(np.array([words[w] for w in names]), rgb)))]
+    away = np.linalg.norm(_labs(tuple(words.values())) - lab(rgb), axis=-1)
+    return list(words)[int(away.argmin())]
+
+
+@functools.cache
+def _labs(colours: tuple[RGB, ...]) -> NDArray:
+    return lab(colours)
 
 
 def colour_rgb(word: str) -> RGB:

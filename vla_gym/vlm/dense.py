@@ -19,8 +19,8 @@ def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int
         images: Normalised pictures. Shape (n, 3, h, w).
 
     Returns:
-        Pooled (n, d), tokens (n, gh * gw, d) row by row from the top left, both L2-normalised; and
-        (gh, gw).
+        Pooled (n, d), tokens (n, gh * gw, d) row by row from the top left, both L2-normalised and
+        float32; and (gh, gw).
 
     Raises:
         InvalidConfigError: If the tower offers no dense features.
@@ -34,6 +34,8 @@ def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int
             f"An image tower of type {type(visual).__name__} gives no dense tokens here. Use a"
             " model with a ViT or timm tower, for example 'ViT-B-32', or model='embedded'."
         )
+    # in float32, whatever the tower computes in: else the lengths are off by half a percent
+    pooled, tokens = pooled.float(), tokens.float()
     return functional.normalize(pooled, dim=-1), functional.normalize(tokens, dim=-1), grid
 
 
@@ -103,10 +105,10 @@ def to_input(images: Any, size: tuple[int, int], mean: Tensor, std: Tensor) -> T
     """
     x = torch.as_tensor(images).to(mean.device)
     # (n, H, W, 3) seen as (n, 3, H, W) is channels-last memory already: no copy
-    x = x.permute(0, 3, 1, 2).float()
+    x = x.permute(0, 3, 1, 2)
     if tuple(x.shape[-2:]) != size:
         x = functional.interpolate(
-            x, size=size, mode="bicubic", antialias=True, align_corners=False
+            x.float(), size=size, mode="bicubic", antialias=True, align_corners=False
         )
         x = x.clamp_(0.0, 255.0)
     scale = (1.0 / (255.0 * std)).view(1, 3, 1, 1)

@@ -21,6 +21,9 @@ from vla_gym.errors import RenderingError, UnknownNameError
 from vla_gym.world.scene import CAMERAS
 from vla_gym.world.world import World
 
+_COARSE_SIZE = 256
+"""Up to this size of picture [px] round things are drawn with fewer corners: half the time, and one
+pixel in 400 differs (`benchmarks/throughput.py` says what that does to what CLIP finds)."""
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 _REMEDY = (
     "On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri (or libosmesa6). "
@@ -130,6 +133,10 @@ class _Painter:
         self.context.make_current()
         self.model = world.batch.get_model(0)
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = size
+        quality = self.model.vis.quality
+        quality.numquads = 1  # light falls evenly on a face: more of them look the same
+        if size <= _COARSE_SIZE:
+            quality.numslices, quality.numstacks = 16, 8
         self.data = mujoco.MjData(self.model)
         self.scene = mujoco.MjvScene(self.model, maxgeom=world.model.ngeom + 16)
         self.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
