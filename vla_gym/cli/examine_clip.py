@@ -35,9 +35,9 @@ class ExamineConfig:
 def main(args: Sequence[str]) -> int:
     """Run the command; returns 1 if an aim was missed."""
     config = tyro.cli(ExamineConfig, args=list(args), prog="vla-gym examine-clip")
+    from vla_gym.evaluation.clip_marks import examine
+    from vla_gym.evaluation.clip_sheets import write_sheets
     from vla_gym.vlm.encoder import ClipEncoder
-    from vla_gym.vlm.gallery import write_sheets
-    from vla_gym.vlm.marks import examine
 
     encoder = ClipEncoder(config.encoder)
     marks = examine(encoder, config.pictures, config.split)

@@ -342,6 +342,7 @@ class World:
             ids: Worlds. Shape (m,).
             looks: One per world.
         """
+
         def column(name: str) -> NDArray:
             return np.array([getattr(look, name) for look in looks], float)
 

@@ -64,9 +64,7 @@ class Shots:
         return self.pixels >= MIN_PIXELS
 
 
-def shoot(
-    env_id: str, n: int, split: str = "validation", seed: int = 0, **kwargs: Any
-) -> Shots:
+def shoot(env_id: str, n: int, split: str = "validation", seed: int = 0, **kwargs: Any) -> Shots:
     """Play the expert and take one picture of each world at a random moment.
 
     Args:

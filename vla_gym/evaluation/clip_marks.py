@@ -12,9 +12,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.envs.tasks import TASKS
+from vla_gym.evaluation.clip_exam import PLANE_M, Shots, denials, points_right, questions, shoot
 from vla_gym.evaluation.statistics import wilson
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
-from vla_gym.vlm.exam import PLANE_M, Shots, denials, points_right, questions, shoot
 from vla_gym.vlm.grounding import THERE, Grounder
 from vla_gym.vlm.phrases import UNHEARD
 
@@ -118,9 +118,7 @@ def locating(
     return marks
 
 
-def denying(
-    grounder: Grounder, seen: ImageFeatures, shots: Shots, rng: Generator
-) -> list[Mark]:
+def denying(grounder: Grounder, seen: ImageFeatures, shots: Shots, rng: Generator) -> list[Mark]:
     """Ask for things that are not there, alike in kind or colour to what is."""
     asked = list(denials(shots, rng))
     _, sure = ask(grounder, seen, np.array([i for i, _ in asked]), [text for _, text in asked])
@@ -142,9 +140,7 @@ def telling_roles(grounder: Grounder, seen: ImageFeatures, shots: Shots) -> Mark
     return Mark("source and target told apart", share, int(both.sum()), ">= 0.97")
 
 
-def retrieving(
-    encoder: ClipEncoder, seen: ImageFeatures, shots: Shots, rng: Generator
-) -> Mark:
+def retrieving(encoder: ClipEncoder, seen: ImageFeatures, shots: Shots, rng: Generator) -> Mark:
     """Ask which of a hundred captions belongs to each picture, by the pooled features alone."""
     texts = [caption(shots, i, rng) for i in range(len(shots.seen))]
     words, hits = encoder.encode_text(texts), []

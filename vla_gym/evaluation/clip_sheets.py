@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from vla_gym.evaluation.clip_exam import points_right, questions, shoot
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
-from vla_gym.vlm.exam import points_right, questions, shoot
 from vla_gym.vlm.grounding import Grounder, Grounding
 
 _HEAT, _POINT, _TRUTH = (255, 60, 60), (255, 60, 60), (60, 255, 90)
