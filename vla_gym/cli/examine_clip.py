@@ -1,4 +1,4 @@
-"""``vla-gym examine-clip``: how well a CLIP finds what phrases name, on pictures out of episodes."""
+"""``vla-gym examine-clip``: how well a CLIP finds what phrases name, in pictures of episodes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ExamineConfig:
     out: Path | None = None
     """Write the figures as JSON."""
     sheets: Path | None = None
-    """Folder for sheets of heat maps, one of answers that are right and one of those that are not."""
+    """Folder for sheets of heat maps: answers that are right, and wrong ones."""
 
 
 def main(args: Sequence[str]) -> int:
