@@ -79,7 +79,7 @@ def peers(result: dict[str, Any]) -> str:
     header = ["environment", "Hz (substeps)", "state: one", "state: best path", "frames: one",
               "frames: best path", "ours / theirs, state", "frames"]  # fmt: skip
     return (
-        f"## Beside other packages\n\nControl steps per second, {result['size']} px frames. \"One\""
+        f'## Beside other packages\n\nControl steps per second, {result["size"]} px frames. "One"'
         " is a single environment in one process; the best path is 64 worlds on 2 threads here and"
         " Gymnasium's `AsyncVectorEnv` with 2 worker processes elsewhere; ratios compare the better"
         " of the two on each side. Substeps are physics steps per control step.\n\n"
