@@ -15,6 +15,8 @@ from vla_gym.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
+from vla_gym.vlm.correlative import correlative
+from vla_gym.vlm.dense import encode_dense
 from vla_gym.vlm.encoder import EMBEDDED_DIR, ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 from vla_gym.vlm.inference import Crew, dtype_of
@@ -190,3 +192,28 @@ def test_folders_without_a_model(tmp_path):
     weights.unlink()
     with pytest.raises(CheckpointError, match="No CLIP weights"):
         ClipEncoder(str(folder))
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "vit_tiny_patch16_224"])
+def test_places_look_at_what_is_like_them(name):
+    """Two halves of different stuff: a token says the same as its own half, and not the other."""
+    torch.manual_seed(0)
+    cfg = VIT if name == "ViT-B-32" else TIMM
+    visual = open_clip.CLIP(**cfg).visual.eval()
+    size = cfg["vision_cfg"]["image_size"]
+    x = torch.zeros(1, 3, size, size)
+    x[..., size // 2 :] = torch.randn(3, 1, 1)
+    with torch.no_grad():
+        pooled, tokens, (gh, gw) = encode_dense(visual, x)
+        plain = visual(x)
+    torch.testing.assert_close(pooled, torch.nn.functional.normalize(plain, dim=-1))
+    alike = (tokens[0] @ tokens[0].T).view(gh, gw, gh, gw)[0, 0]
+    assert alike[:, : gw // 2].mean() > alike[:, gw // 2 :].mean()
+
+
+def test_correlative_attention_by_hand():
+    torch.manual_seed(0)
+    qkv = torch.randn(1, 3, 6)
+    q, k, v = qkv[0].split(2, dim=-1)
+    weight = (q @ q.T / 2**0.5).softmax(-1) + (k @ k.T / 2**0.5).softmax(-1)
+    torch.testing.assert_close(correlative(qkv, 1)[0], weight @ v)

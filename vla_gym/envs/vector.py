@@ -36,6 +36,8 @@ RENDER_SIZE = 480
 """Width and height of pictures from `render` [px]."""
 _REDRAWS = 50
 """How often an episode that starts solved is drawn anew."""
+_AT_HAND = 0.03
+"""Distance from the hand within which nothing is moved [m]."""
 _RESET_OPTIONS = ("instruction", "same_scene", "roles")
 
 
@@ -429,7 +431,8 @@ class TabletopVectorEnv(VectorEnv):
             if self.elapsed[i] == e.move_at:
                 slots = [*e.binding.roles.values(), *(s for g in e.binding.groups.values() for s in g)]
                 still = np.linalg.norm(self.world.object_linvel[i, slots[0]]) < 0.05
-                if still and not self.world.finger_touch[i, slots[0]].any():
+                away = np.linalg.norm(self.world.tcp_pos[i] - self.world.object_pos[i, slots[0]])
+                if still and away > e.binding.specs[slots[0]].radius + _AT_HAND:
                     self.world.move(i, slots[0], e.move_to)
 
     def _checked(self, actions: NDArray) -> NDArray[np.float64]:

@@ -113,11 +113,6 @@ class ClipEncoder:
         Raises:
             InvalidConfigError: If the shape or type is wrong.
         """
-        if images.ndim != 4 or images.shape[-1] != 3 or "uint8" not in str(images.dtype):
-            raise InvalidConfigError(
-                f"Pictures must be uint8 of shape (n, height, width, 3), got {images.dtype} of"
-                f" shape {tuple(images.shape)}."
-            )
         parts = self._crew.map(self._encode, images)
         pooled, tokens = zip(*parts, strict=True)
         return ImageFeatures(torch.cat(pooled), torch.cat(tokens))

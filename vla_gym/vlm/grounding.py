@@ -16,7 +16,7 @@ from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, pla
 from vla_gym.vlm.roles import ROLES, text_hidden
 from vla_gym.world.camera import Calibration
 
-__all__ = ["ROLES", "Grounder", "Grounding", "soft_argmax", "split_roles"]
+__all__ = ["ROLES", "THERE", "Grounder", "Grounding", "soft_argmax", "split_roles"]
 
 _BREAKS = re.compile(
     r"\b(?:on top of|in front of|next to|left of|right of|so that|into|inside|onto|upon|towards?|"
@@ -29,6 +29,8 @@ _LEAD = re.compile(
 )
 _WINDOW = 2
 _LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
+THERE = 0.4
+"""Confidence from which a thing counts as being there, chosen on validation pictures."""
 _Z_CONFIDENT = 3.0  # standard deviations above the map's mean at which confidence is 1/2
 
 

@@ -22,6 +22,7 @@ from vla_gym.vlm import embedded, losses
 from vla_gym.vlm.dense import to_input
 from vla_gym.vlm.encoder import EMBEDDED_DIR
 from vla_gym.vlm.evaluate import LocateScores, locate
+from vla_gym.vlm.inference import dtype_of
 from vla_gym.vlm.pretrain_data import Queries, make_queries, vocabulary
 from vla_gym.vlm.scenes import SceneSampler, Views
 
@@ -79,7 +80,7 @@ class Trainer:
         if config.init:
             embedded.warm_start(self.clip, self.roles, self.tokenizer, Path(config.init))
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.half = device.type == "cuda" or _has_bfloat16()
+        self.half = dtype_of("auto", device) is torch.bfloat16
         self.mean = torch.tensor(embedded.MEAN, device=device)
         self.std = torch.tensor(embedded.STD, device=device)
         self.facts, self.memory = losses.make_facts(embedded.EMBED_DIM), losses.Memory()
@@ -273,12 +274,6 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
     if config.resume:
         trainer.restore()
     return trainer.run()
-
-
-def _has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16 itself; where it does not, that is slower."""
-    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(asked and asked())
 
 
 def _shape(progress: float, warmup: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,14 @@ MIN_PIXELS = 12
 """A thing that shows fewer pixels counts as hidden."""
 LOW_M = 0.015
 """Height of a thing's underside up to which it lies on the table, or in something that does."""
+PLANE_M = 0.025
+"""Height of the plane on which a pointed-at thing is looked for [m]."""
+_ON_IT = 0.05
+"""Distance in the picture (2 cm on the table) at which a point is on a thing, whatever holds it."""
 FAR = 26.0
 """Least colour distance (CIE76) from things of its kind at which a colour is not there."""
+SCENERY = ("line", "cabinet")
+"""Kinds that no sentence speaks of."""
 _LATEST = 40
 
 
@@ -58,24 +64,21 @@ class Shots:
         return self.pixels >= MIN_PIXELS
 
 
-def shoot(
-    env_id: str, n: int, split: str = "validation", novelty: Sequence[str] = (), seed: int = 0
-) -> Shots:
+def shoot(env_id: str, n: int, split: str = "validation", seed: int = 0, **kwargs: Any) -> Shots:
     """Play the expert and take one picture of each world at a random moment.
 
     Args:
         env_id: For example ``"VLAPickPlace-v0"``.
         n: Pictures.
         split: Of the episodes.
-        novelty: Ways of being new.
         seed: Of the first episode, and of the moments.
+        kwargs: Further arguments of the environment.
     """
     venv: Any = gym.make_vec(
-        env_id, num_envs=n, vectorization_mode="vector_entry_point", split=split,
-        novelty=tuple(novelty), cameras=("image",),
+        env_id, num_envs=n, vectorization_mode="vector_entry_point", split=split, cameras=(),
+        **kwargs,
     )  # fmt: skip
     core, rng = venv.unwrapped, np.random.default_rng(seed)
-    core.settings = core.settings.__class__(**{**core.settings.__dict__, "cameras": ()})
     core.reset(seed=seed)
     expert, moments = Expert(core), rng.integers(0, _LATEST, n)
     parts: list[tuple[NDArray, list[Any]]] = []
@@ -115,14 +118,15 @@ def _look(core: Any, ids: NDArray[np.int64]) -> list[Any]:
 def questions(
     shots: Shots, rng: Generator, reasoning: bool = False
 ) -> Iterator[tuple[int, int, str]]:
-    """A phrase for every visible thing: picture, slot, words."""
+    """A phrase for every visible thing that tasks speak of: picture, slot, words."""
     for i, seen in enumerate(shots.seen):
-        for slot in range(len(seen.kinds)):
-            if shots.visible[i, slot]:
-                try:
-                    yield i, slot, str(refer(seen, slot, rng, reasoning=reasoning))
-                except InstructionError:
-                    continue
+        for slot, kind in enumerate(seen.kinds):
+            if not shots.visible[i, slot] or kind in SCENERY:
+                continue
+            try:
+                yield i, slot, str(refer(seen, slot, rng, reasoning=reasoning))
+            except InstructionError:
+                continue
 
 
 def denials(shots: Shots, rng: Generator) -> Iterator[tuple[int, str]]:
@@ -141,3 +145,19 @@ def denials(shots: Shots, rng: Generator) -> Iterator[tuple[int, str]]:
             if far and not resolve(phrase, seen):
                 yield i, str(phrase)
                 break
+
+
+def points_right(
+    uv: NDArray, shots: Shots, rows: NDArray[np.int64], slots: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether points mean the things asked for: on them, or nearer to them than to others.
+
+    Args:
+        uv: Shape (m, 2), picture coordinates.
+        shots: The pictures.
+        rows: Picture of each point. Shape (m,).
+        slots: Thing asked for. Shape (m,).
+    """
+    away = np.linalg.norm(uv[:, None] - shots.uv[rows], axis=-1)
+    nearest = np.where(shots.visible[rows], away, np.inf).argmin(axis=1)
+    return (nearest == slots) | (away[np.arange(len(uv)), slots] < _ON_IT)
