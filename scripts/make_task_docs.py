@@ -59,6 +59,8 @@ class DocsConfig:
     """Test episodes of the expert and of random actions per task; 0 keeps what was measured."""
     novel: int = 100
     """The same on each novelty axis, for the expert."""
+    envs: tuple[str, ...] = vla_gym.ENV_IDS
+    """Ids to measure; of the others what was measured is kept."""
 
 
 def strip(name: str) -> tuple[Path, str]:
@@ -81,10 +83,10 @@ def strip(name: str) -> tuple[Path, str]:
     return path, sentence
 
 
-def measure(episodes: int, novel: int) -> dict[str, Any]:
+def measure(episodes: int, novel: int, envs: tuple[str, ...]) -> dict[str, Any]:
     """Success of the expert and of random actions on test seeds, and the expert on each axis."""
-    rates: dict[str, Any] = {}
-    for env_id in vla_gym.ENV_IDS:
+    rates: dict[str, Any] = json.loads(RATES.read_text())["rates"] if RATES.is_file() else {}
+    for env_id in envs:
         row: dict[str, Any] = {}
         for policy in ("expert", "random"):
             result = evaluate(env_id, policy, episodes, "test", num_envs=50)
@@ -94,9 +96,9 @@ def measure(episodes: int, novel: int) -> dict[str, Any]:
             result = evaluate(env_id, "expert", novel, "test", num_envs=50, env_kwargs=kwargs)
             row[axis] = [result.successes, result.n]
         rates[env_id] = row
+        RATES.parent.mkdir(parents=True, exist_ok=True)
+        RATES.write_text(json.dumps({"evaluation": "expert", "rates": rates}, indent=1) + "\n")
         print(env_id, {k: f"{a}/{b}" for k, (a, b) in row.items()}, flush=True)
-    RATES.parent.mkdir(parents=True, exist_ok=True)
-    RATES.write_text(json.dumps({"evaluation": "expert", "rates": rates}, indent=1) + "\n")
     return rates
 
 
@@ -131,7 +133,7 @@ def section(name: str, tasks: tuple[Task, ...], sentence: str, rates: dict[str, 
 def main(config: DocsConfig) -> None:
     """Write the page."""
     if config.episodes:
-        rates = measure(config.episodes, config.novel)
+        rates = measure(config.episodes, config.novel, config.envs)
     else:
         rates = json.loads(RATES.read_text())["rates"]
     pages = []

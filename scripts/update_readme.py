@@ -70,8 +70,9 @@ def marks_table(path: Path) -> str:
         return "Not measured yet."
     rows = ["| asked | figure | n | aim |", "|---|---|---|---|"]
     for mark in json.loads(path.read_text(encoding="utf-8"))["marks"]:
-        share = format_rate(round(mark["value"] * mark["n"]), mark["n"]).split(", n=")[0]
-        figure = share if mark["share"] else f"{mark['value']:.1f} mm"
+        figure = f"{mark['value']:.1f} mm"
+        if mark["share"]:
+            figure = format_rate(round(mark["value"] * mark["n"]), mark["n"]).split(", n=")[0]
         missed = " (missed)" if mark["reached"] is False else ""
         rows.append(f"| {mark['what']} | {figure} | {mark['n']} | {mark['aim']}{missed} |")
     return "\n".join(rows)

@@ -65,7 +65,8 @@ def render(template: str, phrases: Mapping[str, object]) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words of a sentence, lower case, without punctuation and politeness."""
-    words = [_SPELT.get(w, w) for w in re.findall(r"[a-z]+", text.lower())]
+    found: list[str] = re.findall(r"[a-z]+", text.lower())
+    words = [_SPELT.get(w, w) for w in found]
     while words and words[0] in _POLITE:
         words = words[1:]
     return words[:-1] if words[-1:] == ["please"] else words

@@ -164,7 +164,7 @@ def colour_name(rgb: Sequence[float] | NDArray, words: dict[str, RGB] | None = N
 
 @functools.cache
 def _labs(colours: tuple[RGB, ...]) -> NDArray:
-    return lab(colours)
+    return lab(np.array(colours))
 
 
 def colour_rgb(word: str) -> RGB:

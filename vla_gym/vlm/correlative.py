@@ -40,8 +40,8 @@ def correlative(qkv: Tensor, heads: int) -> Tensor:
     n, k, _ = qkv.shape
     q, key, value = qkv.view(n, k, 3, heads, -1).permute(2, 0, 3, 1, 4)
     scale = q.shape[-1] ** -0.5
-    weight = sum((x @ x.transpose(-2, -1) * scale).softmax(dim=-1) for x in (q, key))
-    return (weight @ value).transpose(1, 2).reshape(n, k, -1)
+    by_query, by_key = ((x @ x.transpose(-2, -1) * scale).softmax(dim=-1) for x in (q, key))
+    return ((by_query + by_key) @ value).transpose(1, 2).reshape(n, k, -1)
 
 
 def open_clip_block(block: Any, x: Tensor) -> Tensor:
@@ -63,8 +63,9 @@ def timm_block(block: Any, x: Tensor) -> Tensor:
 def is_plain(block: Any) -> bool:
     """Whether a timm block is built as `timm_block` takes it to be."""
     attn = getattr(block, "attn", None)
+    if attn is None or not all(hasattr(attn, name) for name in ("qkv", "proj", "num_heads")):
+        return False
     parts = all(hasattr(block, name) for name in ("norm1", "norm2", "mlp"))
-    known = attn is not None and all(hasattr(attn, name) for name in ("qkv", "proj", "num_heads"))
-    extras = ("q_norm", "k_norm", "rope")
-    bare = all(isinstance(getattr(attn, e, None), (nn.Identity, type(None))) for e in extras)
-    return parts and known and bare and isinstance(attn.qkv, nn.Linear)
+    extras = (getattr(attn, name, None) for name in ("q_norm", "k_norm", "rope"))
+    bare = all(isinstance(extra, (nn.Identity, type(None))) for extra in extras)
+    return parts and bare and isinstance(attn.qkv, nn.Linear)

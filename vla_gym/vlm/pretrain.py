@@ -85,7 +85,7 @@ class Trainer:
         self.std = torch.tensor(embedded.STD, device=device)
         self.facts, self.memory = losses.make_facts(embedded.EMBED_DIM), losses.Memory()
         self.parts = nn.ModuleDict({"clip": self.clip, "roles": self.roles, "facts": self.facts})
-        self.parts.to(device, memory_format=torch.channels_last)
+        self.parts.to(device).to(memory_format=torch.channels_last)
         self.parameters = list(self.parts.parameters())
         decay = [p for p in self.parameters if p.ndim >= 2]
         plain = [p for p in self.parameters if p.ndim < 2]

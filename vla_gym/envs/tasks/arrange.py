@@ -22,7 +22,7 @@ def _side(side: str) -> Task:
             "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 1)),
             "base": Role(("bowl", "bottle", "cube"), ("box",), decoys=(1, 1)),
         },
-        start=Scatter(half=(0.10, 0.20)),
+        start=Scatter(center=(0.48, 0.0), half=(0.07, 0.22)),  # room in front and behind
         goal=Beside("object", "base", side) & ~Touched("object") & Static("object"),
         phrases=(f"put {{object}} {plain} {{base}}", f"place {{object}} {plain} {{base}}",
                  f"move {{object}} {plain} {{base}}"),
