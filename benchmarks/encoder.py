@@ -12,6 +12,7 @@ from typing import Any
 import common
 import gymnasium as gym
 import numpy as np
+import open_clip
 import torch
 import tyro
 
@@ -30,7 +31,7 @@ PRECISIONS = ("float32", "bfloat16")
 class EncoderConfig:
     """Measure the image tower."""
 
-    batch: int = 32
+    batch: int = 16
     """Pictures at a time."""
     threads: tuple[int, ...] = (1, 2)
     """Threads."""
@@ -38,6 +39,8 @@ class EncoderConfig:
     """Batches per figure, formats taking turns; the median counts."""
     scenes: int = 400
     """Scenes on which the finding is scored; 0 skips it."""
+    yardstick: str = "ViT-B-32"
+    """open_clip model whose rate is measured beside, with random weights; empty skips it."""
 
 
 def rates(config: EncoderConfig, threads: int) -> dict[str, float]:
@@ -53,6 +56,24 @@ def rates(config: EncoderConfig, threads: int) -> dict[str, float]:
             encoder.encode_image(images)
             times[name].append(time.perf_counter() - begun)
     return {p: round(config.batch / float(np.median(t)), 1) for p, t in times.items()}
+
+
+def yardstick(config: EncoderConfig, threads: int) -> dict[str, float]:
+    """Pictures per second of a usual CLIP's image tower in each format."""
+    torch.set_num_threads(threads)
+    visual: Any = open_clip.create_model(config.yardstick).visual.eval()
+    x = torch.zeros(config.batch, 3, *visual.image_size)
+    found = {}
+    for name in PRECISIONS:
+        kind = getattr(torch, name)
+        tower, pictures, times = visual.to(kind), x.to(kind), []
+        with torch.inference_mode():
+            for _ in range(4):
+                begun = time.perf_counter()
+                tower(pictures)
+                times.append(time.perf_counter() - begun)
+        found[name] = round(config.batch / min(times), 1)
+    return found
 
 
 def finding(config: EncoderConfig) -> list[dict[str, Any]]:
@@ -99,6 +120,11 @@ def main(config: EncoderConfig) -> None:
     }  # fmt: skip
     result["images_per_s"] = {str(t): rates(config, t) for t in config.threads}
     print(result["images_per_s"], flush=True)
+    if config.yardstick:
+        result["yardstick"] = {"name": config.yardstick} | {
+            str(t): yardstick(config, t) for t in config.threads
+        }
+        print(result["yardstick"], flush=True)
     result["finding"] = finding(config) if config.scenes else []
     for row in result["finding"]:
         print(row, flush=True)

@@ -140,6 +140,12 @@ def encoder(result: dict[str, Any]) -> str:
         [precision, *(count(r[precision]) for r in result["images_per_s"].values())]
         for precision in ("float32", "bfloat16")
     ]
+    beside = result.get("yardstick")
+    if beside:
+        rates += [
+            [f"{beside['name']}, {kind}", *(count(beside[t][kind]) for t in result["images_per_s"])]
+            for kind in ("float32", "bfloat16")
+        ]
     header = ["format", *(f"{t} thread{'s' * (t != '1')}" for t in result["images_per_s"])]
     text = (
         f"## The embedded CLIP\n\nPictures per second, {result['batch']} at a time. `ClipEncoder`"
