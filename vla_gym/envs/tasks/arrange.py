@@ -13,6 +13,10 @@ _WORDS = {
 }
 
 
+# all around what is named there is room within reach
+_MIDDLE = tuple((kind, (0.475, 0.0), (0.045, 0.18)) for kind in ("bowl", "bottle", "box"))
+
+
 def _side(side: str) -> Task:
     plain, other = _WORDS[side]
     return Task(
@@ -22,7 +26,7 @@ def _side(side: str) -> Task:
             "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 1)),
             "base": Role(("bowl", "bottle", "cube"), ("box",), decoys=(1, 1)),
         },
-        start=Scatter(center=(0.48, 0.0), half=(0.07, 0.22)),  # room in front and behind
+        start=Scatter(center=(0.48, 0.0), half=(0.07, 0.22), regions=_MIDDLE),
         goal=Beside("object", "base", side) & ~Touched("object") & Static("object"),
         phrases=(f"put {{object}} {plain} {{base}}", f"place {{object}} {plain} {{base}}",
                  f"move {{object}} {plain} {{base}}"),
