@@ -1,0 +1,340 @@
+"""`Guard`: stands between actions and the robot, and executes only what keeps to the limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.safety.approval import Approval, Request
+from vla_gym.safety.filter import nearest
+from vla_gym.safety.hand import Hand
+from vla_gym.safety.limits import SafetyConfig
+from vla_gym.safety.monitor import Forces, Monitor
+from vla_gym.safety.zones import Zones
+from vla_gym.world.controller import TcpDeltaController
+from vla_gym.world.scene import PHYSICS_TIMESTEP
+from vla_gym.world.world import World
+
+_CHUNK = 3
+"""Physics steps between two looks of the filter: 100 Hz."""
+_LEVER = 0.15
+"""Length that makes turning and moving comparable [m]."""
+_APPROACH = 8.0
+"""Share of the distance to a limit that may be covered per second [1/s]; brakes from the highest
+speed at about half of the highest acceleration."""
+_INNER = 0.006
+"""How far inside the limits the filter keeps, for what the servos lag behind [m]."""
+_INNER_TABLE = 0.0015
+"""The same above the table, where things are thin and the hand is slow [m]."""
+_HEADROOM = 0.88
+"""Share of the speed limits that is commanded; the servos overshoot the rest."""
+_YIELD = 0.002
+"""Speed of giving way to a force, for each newton above the limit [m/s/N]."""
+_LOOK_AHEAD = 0.1
+"""Time within which no joint shall come to the end of its range [s]."""
+_VETO_SHARE = 0.15
+"""Change of an action, in units of a full one, from which it counts as breaking a limit."""
+
+
+class Guard:
+    """Executes actions in n worlds within limits, measures what was done, and tells the cost.
+
+    In the modes "clip" and "veto" the hand is driven at constant speed through each control step
+    by joint velocities, corrected 100 times a second: speed and acceleration limits, half-spaces
+    for workspace, table and keep-out zones whose approach speed falls with the distance (a control
+    barrier function, Ames et al. 2019), a scale for joint speeds. In "report" the plain controller
+    runs, and is watched.
+
+    Args:
+        world: The worlds.
+        controller: Maps displacements to joints.
+        control_hz: Control steps per second.
+        config: Limits and mode.
+        approval: Asked in mode "veto" whether a flagged action may be executed as far as the limits
+            allow; without it none is.
+    """
+
+    def __init__(
+        self, world: World, controller: TcpDeltaController, control_hz: float,
+        config: SafetyConfig, approval: Approval | None = None,
+    ) -> None:  # fmt: skip
+        self.world, self.controller, self.config, self.approval = world, controller, config, approval
+        self.monitor = Monitor(world, config)
+        self._scale = controller.scale * control_hz  # full speed [m/s, rad/s]
+        self._joint_limit = _HEADROOM * np.array(config.limits.joint_speed)
+        n_arm = world.n_arm
+        self._range_low, self._range_high = world.model.jnt_range[:n_arm].T
+        self._grip = world.batch.expand("actuator_forcerange")
+        n = world.n
+        self.protected = np.zeros((n, world.n_slots), bool)
+        """Things that the hand keeps away from. Shape (n, n_slots); may be written."""
+        self.stopped = np.zeros(n, bool)
+        self._by_hand = np.zeros(n, bool)
+        self._twist, self._speed = np.zeros((n, 6)), np.zeros((n, n_arm))
+        self.seconds = 0.0
+        """Time spent in the last control step on filtering and measuring, without physics [s]."""
+
+    # ---- emergency stop -----------------------------------------------------------------------
+
+    def stop(self, mask: NDArray[np.bool_] | None = None) -> None:
+        """Stop the arm at once and keep it so, over episodes, until `release`; the grip stays.
+
+        Args:
+            mask: Worlds, or None for all. Shape (n,).
+        """
+        rows = slice(None) if mask is None else np.asarray(mask, bool)
+        self.stopped[rows] = self._by_hand[rows] = True
+
+    def release(self, mask: NDArray[np.bool_] | None = None) -> None:
+        """End a stop.
+
+        Args:
+            mask: Worlds, or None for all. Shape (n,).
+        """
+        rows = slice(None) if mask is None else np.asarray(mask, bool)
+        self.stopped[rows] = self._by_hand[rows] = False
+
+    # ---- state --------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, NDArray]:
+        """What carries over from step to step, as copies."""
+        names = ("protected", "stopped", "_by_hand", "_twist", "_speed")
+        return {name: getattr(self, name).copy() for name in names}
+
+    def set_state(self, state: Mapping[str, NDArray]) -> None:
+        """Return to a state from `get_state`, its names with "guard/" before them."""
+        for name in self.get_state():
+            getattr(self, name)[...] = state[f"guard/{name}"]
+
+    def close(self) -> None:
+        """Give the gripper its own force back."""
+        self._grip[...] = self.world.model.actuator_forcerange
+
+    # ---- the way of one step ------------------------------------------------------------------
+
+    def begin(self, ids: NDArray[np.int64], roles: Mapping[str, NDArray]) -> None:
+        """Episodes begin; stops that a force tripped end.
+
+        Args:
+            ids: Worlds. Shape (m,).
+            roles: Role -> slot (n,), or slots as booleans (n, n_slots).
+        """
+        self._twist[ids] = self._speed[ids] = 0.0
+        self.stopped[ids] = self._by_hand[ids]
+        self.protected[ids] = False
+        for role in self.config.keep_away:
+            if role in roles:
+                slots = roles[role]
+                if slots.ndim == 2:
+                    self.protected[ids] |= slots[ids]
+                else:
+                    self.protected[ids, slots[ids]] = True
+
+    def execute(self, action: NDArray, substeps: int) -> NDArray:
+        """Act for one control step.
+
+        Args:
+            action: Translation, rotation vector, gripper. Shape (n, 7), in [-1, 1].
+            substeps: Physics steps of a control step.
+
+        Returns:
+            The action that was executed. Shape (n, 7).
+        """
+        self.seconds = 0.0
+        self.monitor.begin_step()
+        if self.config.mode == "report":
+            self.controller.apply(self.world, action)
+            for k in _chunks(substeps):
+                self.world.step(k)
+                self._watch(k)
+            return action.copy()
+        action = action.copy()
+        wanted = action[:, :6] * self._scale
+        if self.config.mode == "veto":
+            self._veto(wanted)
+        width = self.world.ctrl[:, self.world.n_arm]
+        width_high = self.world.model.actuator_ctrlrange[self.world.n_arm, 1]
+        action[self.stopped, 6] = np.where(width[self.stopped] > 0.0, 1.0, -1.0)
+        width[:] = np.where(action[:, 6] >= 0.0, width_high, 0.0)
+        total = np.zeros_like(wanted)
+        forces = self.monitor.forces(self._jacobian())
+        for k in _chunks(substeps):
+            begun = time.perf_counter()
+            twist = self._drive(np.where(self.stopped[:, None], 0.0, wanted), forces, k)
+            self.seconds += time.perf_counter() - begun
+            total += k * twist
+            self.world.step(k)
+            forces = self._watch(k)
+        action[:, :6] = np.clip(total / substeps / self._scale, -1.0, 1.0)
+        return action
+
+    def info(self, asked: NDArray, executed: NDArray) -> dict[str, Any]:
+        """What `infos` tell of the step: costs, peaks, the executed action, whether it differs.
+
+        Args:
+            asked: Shape (n, 7).
+            executed: Shape (n, 7).
+        """
+        self.monitor.costs["emergency_stop"] = self.stopped.astype(float)
+        out: dict[str, Any] = {f"cost_{k}": v.copy() for k, v in self.monitor.costs.items()}
+        out |= {f"peak_{k}": v.copy() for k, v in self.monitor.peaks.items()}
+        out["cost"] = np.sum(list(self.monitor.costs.values()), axis=0)
+        out["safety_intervened"] = (np.abs(executed - asked) > _VETO_SHARE).any(axis=1)
+        return out
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    def _watch(self, k: int) -> Forces:
+        begun = time.perf_counter()
+        world, limits = self.world, self.config.limits
+        forces = self.monitor.forces(self._jacobian())
+        self.monitor.look(Hand.of(world), self._zones(), forces, k * PHYSICS_TIMESTEP)
+        if self.config.mode != "report":
+            self.stopped |= np.linalg.norm(forces.contact, axis=1) > limits.emergency_force
+        self.seconds += time.perf_counter() - begun
+        return forces
+
+    def _zones(self) -> Zones:
+        c = self.config
+        return Zones.of(self.world, c.keep_out, self.protected, c.limits.object_distance)
+
+    def _jacobian(self) -> NDArray:
+        """Of the TCP. Shape (n, 6, n_arm)."""
+        world = self.world
+        jacp, jacr = world.batch.jac(world.hand_body, world.tcp_pos)
+        return np.concatenate([jacp[..., : world.n_arm], jacr[..., : world.n_arm]], axis=1)
+
+    def _drive(self, wanted: NDArray, forces: Forces, k: int) -> NDArray:
+        """Write joint targets for the next k physics steps; returns the twist they are to bring.
+
+        Args:
+            wanted: Twists. Shape (n, 6), [m/s, rad/s].
+            forces: What acts on the hand.
+            k: Physics steps.
+        """
+        world, limits = self.world, self.config.limits
+        seconds = k * PHYSICS_TIMESTEP
+        twist = _at_most(wanted, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
+        # a stop brakes as hard as the servos can
+        hurry = np.where(self.stopped, 1e9, seconds)
+        twist = self._twist + _at_most(
+            twist - self._twist, limits.tcp_acceleration * hurry,
+            limits.tool_turn_acceleration * hurry,
+        )  # fmt: skip
+        normals, least = self._half_spaces(Hand.of(world), forces)
+        lever = np.repeat([1.0, _LEVER], 3)
+        twist = nearest(twist * lever, normals / lever, least) / lever
+        twist = np.where(self.stopped[:, None], 0.0, twist)
+        twist = _at_most(twist, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
+        jacobian = self._jacobian()
+        gram = jacobian @ jacobian.transpose(0, 2, 1) + self.controller.config.damping**2 * np.eye(6)
+        speed = (jacobian.transpose(0, 2, 1) @ np.linalg.solve(gram, twist[..., None]))[..., 0]
+        speed *= self._joint_share(speed)[:, None]
+        change = speed - self._speed
+        most = limits.joint_acceleration * hurry
+        speed = self._speed + change * np.minimum(
+            1.0, most / np.maximum(np.abs(change).max(axis=1), 1e-9))[:, None]  # fmt: skip
+        # where motors are at their end the hand can be faster than was commanded
+        over = np.linalg.norm(world.tcp_linvel, axis=1) / max(0.95 * limits.tcp_speed, 1e-9)
+        speed /= np.maximum(over, 1.0)[:, None] ** 2
+        self._speed, twist = speed, np.einsum("nij,nj->ni", jacobian, speed)
+        angles = world.qpos[:, : world.n_arm]
+        # a servo with this lag moves at `speed` if its target leads by so much
+        target = angles + speed * (world.robot.servo_lag + seconds / 2)
+        world.ctrl[:, : world.n_arm] = np.clip(target, self._range_low, self._range_high)
+        self._limit_grip(forces)
+        self._twist = twist
+        return twist
+
+    def _half_spaces(self, hand: Hand, forces: Forces) -> tuple[NDArray, NDArray]:
+        """Constraints ``normals @ twist >= least``. Shapes (n, m, 6) and (n, m)."""
+        world, limits = self.world, self.config.limits
+        n, tcp = world.n, world.tcp_pos
+        face = np.concatenate([np.eye(3), -np.eye(3)])
+        to_face = np.concatenate(
+            [tcp - limits.workspace_low, np.array(limits.workspace_high) - tcp], axis=1
+        )
+        normals = [np.zeros((n, 6, 6))]
+        normals[0][:, :, :3] = face
+        gaps = [to_face - _INNER]
+        up = np.broadcast_to([0.0, 0.0, 1.0], hand.corners.shape)
+        normals.append(_moved(up, hand.corners))
+        gaps.append((tcp[:, None] + hand.corners)[:, :, 2] - limits.table_distance - _INNER_TABLE)
+        zones = self._zones()
+        if zones.radius.shape[1]:
+            distance, out = zones.distance(tcp[:, None] + hand.balls)
+            z = distance.shape[2]
+            balls = np.repeat(hand.balls, z, axis=1)
+            gap = distance - hand.radii[..., None]
+            counts = (hand.radii > 0)[..., None] & np.isfinite(gap)
+            rows = _moved(out.reshape(n, -1, 3), balls)
+            normals.append(np.where(counts.reshape(n, -1, 1), rows, 0.0))
+            gaps.append(np.where(counts, gap - _INNER, 1.0).reshape(n, -1))
+        least = -_APPROACH * np.concatenate(gaps, axis=1)
+        limit = np.where(forces.fragile, limits.fragile_contact_force, limits.contact_force)
+        size = np.linalg.norm(forces.contact, axis=1)
+        away = np.zeros((n, 1, 6))
+        strong = size > 0.8 * limit
+        away[strong, 0, :3] = forces.contact[strong] / size[strong, None]
+        least = np.concatenate([least, np.minimum(_YIELD * (size - limit), 0.05)[:, None]], axis=1)
+        return np.concatenate([*normals, away], axis=1), np.minimum(least, 0.2)
+
+    def _joint_share(self, speed: NDArray) -> NDArray:
+        """Share of joint speeds that keeps to their limits and ranges. Shape (n,)."""
+        angles = self.world.qpos[:, : self.world.n_arm]
+        room = np.where(speed > 0, self._range_high - angles, angles - self._range_low)
+        most = np.minimum(self._joint_limit, np.maximum(room, 0.0) / _LOOK_AHEAD)
+        return np.minimum(1.0, (most / np.maximum(np.abs(speed), 1e-9)).min(axis=1))
+
+    def _limit_grip(self, forces: Forces) -> None:
+        """Let the fingers press only as hard as what is next to them bears."""
+        world, limits = self.world, self.config.limits
+        fragile = self.monitor.fragile[world.kind_id] & world.present
+        near = np.linalg.norm(world.object_pos - world.tcp_pos[:, None], axis=2) < 0.08
+        gentle = forces.fragile | (near & fragile).any(axis=1)
+        most = np.where(gentle, limits.fragile_grasp_force, limits.grasp_force)
+        most = np.minimum(most, world.robot.finger_force)
+        self._grip[:, world.n_arm, 0], self._grip[:, world.n_arm, 1] = -most, most
+
+    def _veto(self, wanted: NDArray) -> None:
+        """Replace, in place, what would break a limit by rest, unless a person approves."""
+        limits, world = self.config.limits, self.world
+        forces = self.monitor.forces(self._jacobian())
+        slow = _at_most(wanted, limits.tcp_speed, limits.tool_turn_speed)
+        normals, least = self._half_spaces(Hand.of(world), forces)
+        lever = np.repeat([1.0, _LEVER], 3)
+        near = nearest(slow * lever, normals / lever, least) / lever
+        for i in np.flatnonzero((np.abs(near - wanted) / self._scale > _VETO_SHARE).any(axis=1)):
+            reasons = ["faster than allowed"] if np.abs(slow[i] - wanted[i]).max() > 1e-6 else []
+            reasons += ["towards a limit of place or force"] if (slow[i] != near[i]).any() else []
+            what = f"move the hand by {np.round(wanted[i, :3], 2).tolist()} m/s"
+            if self.approval is None or not self.approval(Request(what, tuple(reasons), int(i))):
+                wanted[i] = 0.0
+
+
+def _chunks(substeps: int) -> list[int]:
+    full, rest = divmod(substeps, _CHUNK)
+    return [_CHUNK] * full + ([rest] if rest else [])
+
+
+def _at_most(twist: NDArray, speed: NDArray | float, turn: NDArray | float) -> NDArray:
+    """Twists of at most this speed and turning speed; each part keeps its direction."""
+    out = twist.copy()
+    for part, most in ((slice(0, 3), speed), (slice(3, 6), turn)):
+        size = np.linalg.norm(twist[:, part], axis=1)
+        out[:, part] *= np.minimum(1.0, most / np.maximum(size, 1e-9))[:, None]
+    return out
+
+
+def _moved(normals: NDArray, points: NDArray) -> NDArray:
+    """Rows that give the speed of points along normals for a twist about the TCP.
+
+    Args:
+        normals: Shape (n, m, 3).
+        points: Seen from the TCP. Shape (n, m, 3), [m].
+    """
+    return np.concatenate([normals, np.cross(points, normals)], axis=2)
