@@ -1,0 +1,116 @@
+"""What CLIP sees: how sure it is of named things, and a scene of nothing but what was spoken of."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.errors import InstructionError
+from vla_gym.language.phrase import Phrase
+from vla_gym.language.vocabulary import COLOURS
+from vla_gym.planner.grammar import KNOWN
+from vla_gym.planner.protocol import Request
+from vla_gym.planner.scene import Scene, Thing, scene_of, unique
+from vla_gym.world.objects import KINDS
+
+THRESHOLD = 0.5
+"""Confidence from which a thing counts as seen."""
+_NEAR = 0.05
+"""Largest distance between where CLIP sees a thing and where the simulation has it [m]."""
+
+
+class ClipSight:
+    """Asks CLIP about phrases in a picture, one query each.
+
+    Args:
+        grounder: A `vla_gym.vlm.grounding.Grounder`.
+        calibration: The camera's, to turn places in the picture into places on the table.
+    """
+
+    def __init__(self, grounder: Any, calibration: Any) -> None:
+        self.grounder, self.calibration = grounder, calibration
+        self._lock = threading.Lock()  # planner threads share one CLIP
+
+    def look(
+        self, image: NDArray[np.uint8], phrases: Sequence[str]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where phrases' things are, and how sure that is.
+
+        Args:
+            image: Shape (H, W, 3).
+            phrases: For example "the red cube".
+
+        Returns:
+            Places at the height of a small thing (p, 2) [m], and confidences (p,).
+        """
+        if not phrases:
+            return np.zeros((0, 2)), np.zeros(0)
+        images = np.broadcast_to(image, (len(phrases), *image.shape))
+        with self._lock:
+            features = self.grounder.encoder.encode_image(images[:1].copy())
+            tiled = type(features)(
+                features.pooled.expand(len(phrases), -1),
+                features.tokens.expand(len(phrases), -1, -1),
+            )
+            seen = self.grounder.ground_features(tiled, list(phrases))
+        uv = seen.point[:, 0].cpu().numpy()
+        sure = seen.confidence[:, 0].cpu().numpy().astype(float)
+        return self.calibration.deproject(uv)[:, :2], sure
+
+    def confidence(self, request: Request) -> Mapping[str, float]:
+        """How sure CLIP is of every thing in the request's scene, for `Decider`."""
+        names = request.scene.names
+        if request.image is None:
+            return dict.fromkeys(names, 1.0)
+        _, sure = self.look(request.image, [f"the {name}" for name in names])
+        return dict(zip(names, sure.tolist(), strict=True))
+
+
+def spoken_scene(sight: ClipSight, threshold: float = THRESHOLD) -> Any:
+    """A scene source that lists only what the sentence speaks of and CLIP sees.
+
+    Nothing of the simulator's truth decides what is there: a phrase's thing is listed if CLIP is
+    sure enough of it, at the place where CLIP sees it. For the expert's skills, which act on the
+    simulation, it is then tied to the nearest thing.
+
+    Args:
+        sight: The CLIP.
+        threshold: Confidence from which a thing is listed.
+    """
+
+    def scene(venv: Any, i: int, instruction: str) -> Scene:
+        phrases = spoken(instruction)
+        image = venv.cameras.render("fixed", np.array([i]))[0]
+        places, sure = sight.look(image, [str(p) for p in phrases])
+        truth = scene_of(venv, i)
+        things = []
+        for phrase, xy, c in zip(phrases, places, sure, strict=True):
+            if c >= threshold:
+                things.append(_thing(phrase, xy, float(c), truth))
+        names = unique([t.name for t in things])
+        named = [Thing(**{**vars(t), "name": n}) for t, n in zip(things, names, strict=True)]
+        return Scene(tuple(named), truth.held if truth.held in names else None)
+
+    return scene
+
+
+def _thing(phrase: Phrase, xy: NDArray, sure: float, truth: Scene) -> Thing:
+    kind, colour = phrase.kinds[0], phrase.colour or next(iter(COLOURS))
+    pos = (float(xy[0]), float(xy[1]), KINDS[kind].half_height)
+    away = [float(np.linalg.norm(np.subtract(t.pos[:2], xy))) for t in truth.things]
+    near = int(np.argmin(away)) if away else -1
+    slot = truth.things[near].slot if away and away[near] < _NEAR else None
+    return Thing(str(phrase).removeprefix("the "), kind, colour, pos=pos, confidence=sure, slot=slot)
+
+
+def spoken(instruction: str) -> list[Phrase]:
+    """The phrases of a sentence, each once, as the first task that understands it reads them."""
+    for task in KNOWN:
+        with contextlib.suppress(InstructionError):
+            return list(dict.fromkeys(task.read(instruction)[0].values()))
+    return []
