@@ -61,6 +61,8 @@ class Decider:
         self.planner, self.body, self.sight = planner, body or Embodiment(), sight
         self.threshold, self.tries = threshold, min(tries, planner.tries)
         self.thought = bool(getattr(planner, "thought", False))
+        self.needs_picture = sight is not None or bool(getattr(planner, "picture", False))
+        """Whether requests have to carry a picture."""
         self.remember, self.hits = remember, 0
         self._memory: dict[tuple, Decision] = {}
         self._lock = threading.Lock()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.errors import PlanError
 from vla_gym.planner.decide import Decider, Decision
 from vla_gym.planner.drivers import Driver, Verify, by_predicates
 from vla_gym.planner.jobs import Job, jobs_of
@@ -22,7 +23,7 @@ from vla_gym.planner.skills import holds, roles_of
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.approval import Request as Question
 
-WAITING, RUNNING, DONE, REFUSED, FAILED = range(5)
+WAITING, RUNNING, DONE, REFUSED, FAILED, OVER = range(6)
 STATES = ("waiting", "running", "done", "refused", "failed")
 _REFUSAL_S = 1.0
 """How long it looks before it ends an episode as not feasible [s]."""
@@ -110,6 +111,8 @@ class HierarchicalPolicy:
         """The next action of every world. Shape (n, 7 or 8)."""
         self._collect(obs)
         begun = time.perf_counter()
+        # worlds that are done begin anew by themselves, which is none of this plan's business
+        self.state[self.venv.elapsed != self.clock] = OVER
         self._note_touch()
         self._advance(obs)
         running = self.state == RUNNING
@@ -135,10 +138,16 @@ class HierarchicalPolicy:
         """Hand a request for world i to the planner's threads."""
         text = self.reports[i].instruction
         scene = self._scenes[i] = self.scene_source(self.venv, i, text)
-        image = np.array(obs["image"][i]) if "image" in obs else None
+        image = self._picture(i, obs) if self.decider.needs_picture else None
         request = Request(text, scene, image, failure=failure)
         self.state[i] = WAITING
         self._thinking[i] = self._pool.submit(self.decider.decide, request)
+
+    def _picture(self, i: int, obs: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """The fixed camera's picture of world i; drawn now if observations carry none."""
+        if "image" in obs:
+            return np.array(obs["image"][i])
+        return self.venv.cameras.render("fixed", np.array([i]))[0]
 
     def _collect(self, obs: Mapping[str, Any]) -> None:
         """Take over plans that are ready."""
@@ -160,7 +169,12 @@ class HierarchicalPolicy:
             self._set_state(i, FAILED if again else REFUSED)
             return
         scene = self._scenes[i]
-        self._jobs[i] = jobs_of(decision.plan, scene, self.driver.whole)
+        try:
+            self._jobs[i] = jobs_of(decision.plan, scene, self.driver.whole)
+        except PlanError as fault:
+            report.events.append(str(fault))
+            self._set_state(i, FAILED)
+            return
         self._at[i], self._since[i] = 0, self.clock[i]
         if self._replanned[i]:
             self._skip_done(i)
@@ -283,7 +297,7 @@ class HierarchicalPolicy:
 
     def _note_touch(self) -> None:
         touched = self.venv.world.finger_touch.any(axis=(1, 2))
-        for i in np.flatnonzero(touched):
+        for i in np.flatnonzero(touched & (self.state != OVER)):
             self.reports[i].touched = True
 
     def _set_state(self, i: int, state: int) -> None:

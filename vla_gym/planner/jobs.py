@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from vla_gym.envs.tasks import MIXTURES, TASKS
+from vla_gym.errors import PlanError
 from vla_gym.language.instructions import pick_template, render
 from vla_gym.planner.plan import Plan, Step
 from vla_gym.planner.scene import Scene
@@ -54,6 +55,9 @@ def jobs_of(plan: Plan, scene: Scene, whole: bool = False) -> tuple[Job, ...]:
         scene: With the slot of each thing.
         whole: Whether the steps of one manipulation become one job, for policies that learnt
             sentences, not skills.
+
+    Raises:
+        PlanError: If a thing was seen where nothing is.
     """
     into = Counter(s.target for s in plan.steps if s.skill == "place")
     jobs: list[Job] = []
@@ -69,7 +73,9 @@ def jobs_of(plan: Plan, scene: Scene, whole: bool = False) -> tuple[Job, ...]:
                 # letting go has worked if the thing stays where it was placed
                 fact = jobs[-1].fact.replace("place", "put")
                 target = scene.find(steps[k - 1].target or "")
-            assert thing.slot is not None and target.slot is not None
+            if thing.slot is None or target.slot is None:
+                lost = thing if thing.slot is None else target
+                raise PlanError(f"Nothing is where the {lost.name} was seen.")
             jobs.append(Job(step, fact, thing.slot, target.slot, sentence, group))
     return tuple(jobs)
 
