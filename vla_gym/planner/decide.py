@@ -114,8 +114,11 @@ class Decider:
         return Decision(plan, tuple(replies), tuple(faults), sure, spent)
 
     def _problems(self, plan: Plan, request: Request) -> tuple[list[Problem], Mapping[str, float]]:
-        sure = self.sight(request) if self.sight is not None and plan.feasible else None
-        return check(plan, request.scene, self.body, sure, self.threshold), sure or {}
+        if self.sight is None or not plan.feasible:
+            return check(plan, request.scene, self.body), {}
+        now = self.sight(request)
+        sure = {name: max(c, request.seen.get(name, 0.0)) for name, c in now.items()}
+        return check(plan, request.scene, self.body, sure, self.threshold), sure
 
 
 def _situation(request: Request) -> tuple:

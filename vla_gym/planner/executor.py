@@ -139,7 +139,8 @@ class HierarchicalPolicy:
         text = self.reports[i].instruction
         scene = self._scenes[i] = self.scene_source(self.venv, i, text)
         image = self._picture(i, obs) if self.decider.needs_picture else None
-        request = Request(text, scene, image, failure=failure)
+        seen = {k: v for d in self.reports[i].decisions for k, v in d.confidence.items()}
+        request = Request(text, scene, image, failure=failure, seen=seen)
         self.state[i] = WAITING
         self._thinking[i] = self._pool.submit(self.decider.decide, request)
 

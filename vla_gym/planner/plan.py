@@ -33,6 +33,8 @@ SKILLS: dict[str, str] = {
     "stand_up": "take a lying object and stand it upright",
 }
 """Every skill and what it does."""
+_NOTHING = ("nothing",)
+"""What can be named where nothing was detected; no thing is called so, so no plan passes."""
 MAX_STEPS, MAX_TEXT, MAX_REPLY = 24, 400, 50_000
 """Most steps of a plan, characters of a reason or thought, characters of a reply."""
 
@@ -120,12 +122,8 @@ def schema(names: Sequence[str], thought: bool = False) -> dict[str, Any]:
         names: Of the things that are there.
         thought: Whether the model is to think first, in a field of its own.
 
-    Raises:
-        PlanError: If nothing is there that could be named.
     """
-    if not names:
-        raise PlanError("No thing was detected: there is nothing that a plan could name.")
-    return _model(tuple(names), thought).model_json_schema()
+    return _model(tuple(names) or _NOTHING, thought).model_json_schema()
 
 
 def parse_plan(text: str, names: Sequence[str], thought: bool = False) -> Plan:
@@ -148,9 +146,8 @@ def parse_plan(text: str, names: Sequence[str], thought: bool = False) -> Plan:
         data, _ = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError) as fault:
         raise PlanError(f"The reply is not valid JSON: {fault}.") from None
-    schema(names)  # refuses empty scenes
     try:
-        made: Any = _model(tuple(names), thought).model_validate(data)
+        made: Any = _model(tuple(names) or _NOTHING, thought).model_validate(data)
     except ValidationError as fault:
         raise PlanError(_told(fault)) from None
     steps = tuple(

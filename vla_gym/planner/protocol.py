@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +26,8 @@ class Request:
     """Earlier answers and why each was not used."""
     failure: str = ""
     """What went wrong when the last plan was executed."""
+    seen: Mapping[str, float] = field(default_factory=dict)
+    """Name -> confidence of things that CLIP saw earlier in the episode; they may be covered now."""
 
 
 @dataclass(frozen=True)
