@@ -65,8 +65,8 @@ def check(
     Returns:
         Problems, in the order of the steps.
     """
-    if not plan.feasible:
-        return []
+    if not plan.feasible or not plan.steps:
+        return _consistent(plan)
     problems = _order(plan, scene)
     for k, step in enumerate(plan.steps, 1):
         problems += [
@@ -79,6 +79,15 @@ def check(
             text = f"the {name} is not seen in the picture (confidence {sure:.2f})"
             problems.append(Problem("grounding", text, {name: sure}))
     return problems
+
+
+def _consistent(plan: Plan) -> list[Problem]:
+    """Whether a plan has steps just when it says that it can be done."""
+    if plan.feasible:
+        return [Problem("order", "the plan is called feasible but has no steps")]
+    if plan.steps:
+        return [Problem("order", "the plan is called not feasible but has steps; leave them out")]
+    return []
 
 
 def _order(plan: Plan, scene: Scene) -> list[Problem]:

@@ -11,7 +11,7 @@ from vla_gym.envs.tasks import MIXTURES
 from vla_gym.errors import InstructionError
 from vla_gym.language.instructions import PREPOSITIONS
 from vla_gym.language.phrase import Phrase, resolve
-from vla_gym.planner.plan import Plan, Step
+from vla_gym.planner.plan import MAX_TEXT, Plan, Step
 from vla_gym.planner.protocol import Reply, Request
 from vla_gym.planner.scene import Scene
 from vla_gym.world.predicates import (
@@ -76,7 +76,7 @@ class GrammarPlanner:
                     fault = problem
                     continue
                 return _with_hand(_worded(_laid_out(task, names), scene), scene)
-        return Plan(feasible=False, reason=str(fault)[:400])
+        return Plan(feasible=False, reason=str(fault)[:MAX_TEXT])
 
 
 def _meant(task: Task, role: str, phrase: Phrase, scene: Scene) -> tuple[str, ...]:

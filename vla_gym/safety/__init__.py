@@ -2,5 +2,9 @@
 
 from vla_gym.safety.approval import Approval, Request, ask_keyboard
 from vla_gym.safety.limits import MODES, Box, Limits, SafetyConfig, Sphere
+from vla_gym.safety.wrapper import SafetyWrapper, VectorSafetyWrapper, protect
 
-__all__ = ["MODES", "Approval", "Box", "Limits", "Request", "SafetyConfig", "Sphere", "ask_keyboard"]
+__all__ = [
+    "MODES", "Approval", "Box", "Limits", "Request", "SafetyConfig", "SafetyWrapper", "Sphere",
+    "VectorSafetyWrapper", "ask_keyboard", "protect",
+]  # fmt: skip

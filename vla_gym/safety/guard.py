@@ -30,8 +30,9 @@ _INNER = 0.006
 """How far inside the limits the filter keeps, for what the servos lag behind [m]."""
 _INNER_TABLE = 0.0015
 """The same above the table, where things are thin and the hand is slow [m]."""
-_HEADROOM = 0.88
-"""Share of the speed limits that is commanded; the servos overshoot the rest."""
+_HEADROOM, _JOINT_HEADROOM = 0.8, 0.8
+"""Shares of the hand's and the joints' speed limits that are commanded; the servos overshoot the
+rest."""
 _YIELD = 0.002
 """Speed of giving way to a force, for each newton above the limit [m/s/N]."""
 _LOOK_AHEAD = 0.1
@@ -65,7 +66,7 @@ class Guard:
         self.world, self.controller, self.config, self.approval = world, controller, config, approval
         self.monitor = Monitor(world, config)
         self._scale = controller.scale * control_hz  # full speed [m/s, rad/s]
-        self._joint_limit = _HEADROOM * np.array(config.limits.joint_speed)
+        self._joint_limit = _JOINT_HEADROOM * np.array(config.limits.joint_speed)
         n_arm = world.n_arm
         self._range_low, self._range_high = world.model.jnt_range[:n_arm].T
         self._grip = world.batch.expand("actuator_forcerange")
@@ -238,9 +239,7 @@ class Guard:
         most = limits.joint_acceleration * hurry
         speed = self._speed + change * np.minimum(
             1.0, most / np.maximum(np.abs(change).max(axis=1), 1e-9))[:, None]  # fmt: skip
-        # where motors are at their end the hand can be faster than was commanded
-        over = np.linalg.norm(world.tcp_linvel, axis=1) / max(0.95 * limits.tcp_speed, 1e-9)
-        speed /= np.maximum(over, 1.0)[:, None] ** 2
+        speed /= self._too_fast()[:, None] ** 2
         self._speed, twist = speed, np.einsum("nij,nj->ni", jacobian, speed)
         angles = world.qpos[:, : world.n_arm]
         # a servo with this lag moves at `speed` if its target leads by so much
@@ -289,6 +288,16 @@ class Guard:
         room = np.where(speed > 0, self._range_high - angles, angles - self._range_low)
         most = np.minimum(self._joint_limit, np.maximum(room, 0.0) / _LOOK_AHEAD)
         return np.minimum(1.0, (most / np.maximum(np.abs(speed), 1e-9)).min(axis=1))
+
+    def _too_fast(self) -> NDArray:
+        """How many times faster than allowed anything is, at least 1. Shape (n,).
+
+        Where motors are at their end, hand and joints can be faster than was commanded.
+        """
+        world = self.world
+        hand = np.linalg.norm(world.tcp_linvel, axis=1) / max(self.config.limits.tcp_speed, 1e-9)
+        joints = np.abs(world.qvel[:, : world.n_arm]) / np.array(self.config.limits.joint_speed)
+        return np.maximum(np.maximum(hand, joints.max(axis=1)) / 0.95, 1.0)
 
     def _limit_grip(self, forces: Forces) -> None:
         """Let the fingers press only as hard as what is next to them bears."""
