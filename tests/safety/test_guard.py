@@ -174,14 +174,17 @@ def test_emergency_stop_brakes_at_once_and_lasts_over_episodes():
 
 
 def test_a_strong_force_trips_the_stop():
-    limits = replace(Limits(), emergency_force=25.0, contact_force=math.inf,
-                     fragile_contact_force=math.inf, table_distance=-1.0, workspace_low=(0.2, -0.5, -0.2))  # fmt: skip
-    venv = make(n=2, safety=SafetyConfig("clip", limits=limits))
-    controller = venv._controller
-    controller.config = replace(controller.config, workspace_low=(0.2, -0.5, -0.2))
-    infos = run(venv, (0.0, 0.0, -1.0), 12)
-    assert infos[-1]["cost_emergency_stop"].all()
-    assert not infos[0]["cost_emergency_stop"].any()
+    limits = replace(Limits(), emergency_force=15.0, contact_force=math.inf,
+                     fragile_contact_force=math.inf)  # fmt: skip
+    venv = make(n=2, task="VLAShelf-v0", safety=SafetyConfig("clip", limits=limits))
+    rows, stopped = np.arange(2), []
+    for k in range(40):
+        to = venv.world.object_pos[rows, venv.roles["target"]] - venv.world.tcp_pos
+        to[:, 2] = 0.1 - venv.world.tcp_pos[:, 2] + 0.1 if k < 25 else -0.05
+        action = np.zeros(venv.action_space.shape, np.float32)
+        action[:, :3], action[:, 6] = np.clip(to / 0.05, -1, 1), -1.0
+        stopped.append(venv.step(action)[4]["cost_emergency_stop"].copy())
+    assert not stopped[20].any() and stopped[-1].all()
 
 
 def test_fragile_things_are_gripped_gently():
@@ -189,9 +192,13 @@ def test_fragile_things_are_gripped_gently():
     for kind in ("mug", "cube"):
         venv = make(n=1, task="VLAPick-v0", safety="clip")
         venv.reset(seed=0, options={"instruction": f"pick up the red {kind}"})
-        infos = run(venv, "expert", 30)
-        assert any(i["is_success"].any() or i.get("final_info", i)["is_success"].any() for i in infos)
-        peaks[kind] = max(i["peak_grasp_force"].max() for i in infos)
+        peaks[kind] = 0.0
+        for action, _ in zip(actions(venv, "expert"), range(50), strict=False):
+            info = venv.step(action)[4]
+            peaks[kind] = max(peaks[kind], info["peak_grasp_force"].max())
+            if "final_info" in info:
+                break
+        assert info["final_info"]["is_success"].all()
     assert peaks["mug"] <= Limits().fragile_grasp_force + 0.5 < peaks["cube"]
 
 

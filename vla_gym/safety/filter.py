@@ -38,10 +38,12 @@ def nearest(wanted: NDArray, normals: NDArray, least: NDArray) -> NDArray:
         step = np.maximum(_short(x, normals, least) / square, -force)
         size = np.abs(step) * np.sqrt(square)
         pick = size.argmax(axis=1)
-        if (size[rows, pick] < _TOLERANCE).all():
+        # worlds that have settled rest, so that none depends on its neighbours
+        step = np.where(size[rows, pick] < _TOLERANCE, 0.0, step[rows, pick])
+        if not step.any():
             break
-        x += normals[rows, pick] * step[rows, pick, None]
-        force[rows, pick] += step[rows, pick]
+        x += normals[rows, pick] * step[:, None]
+        force[rows, pick] += step
     return x * _share(x, normals, least)[:, None]
 
 
