@@ -130,7 +130,8 @@ class TabletopVectorEnv(VectorEnv):
         if config.mode != "off":
             self.guard = Guard(self.world, self._controller, self.control_hz, config, approval)
             if self.episodes:
-                self.guard.begin(np.arange(self.num_envs), self.roles)
+                ids = np.arange(self.num_envs)
+                self.guard.begin(ids, [e.binding.played for e in self.episodes])
 
     @property
     def task(self) -> Task:
@@ -332,7 +333,7 @@ class TabletopVectorEnv(VectorEnv):
         self.elapsed[ids], self._stage[ids] = 0, 0
         self._wrong[ids], self._violated[ids] = False, False
         if self.guard is not None:
-            self.guard.begin(ids, self.roles)
+            self.guard.begin(ids, [e.binding.played for e in drawn])
 
     def _drawn(self, ids: NDArray[np.int64], options: Mapping[str, Any]) -> list[ep.Episode]:
         """The episodes that begin."""

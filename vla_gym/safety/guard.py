@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,23 +117,21 @@ class Guard:
 
     # ---- the way of one step ------------------------------------------------------------------
 
-    def begin(self, ids: NDArray[np.int64], roles: Mapping[str, NDArray]) -> None:
+    def begin(
+        self, ids: NDArray[np.int64], played: Sequence[Mapping[str, Sequence[int]]]
+    ) -> None:
         """Episodes begin; stops that a force tripped end.
 
         Args:
             ids: Worlds. Shape (m,).
-            roles: Role -> slot (n,), or slots as booleans (n, n_slots).
+            played: For each of them, role -> the slots that play it.
         """
         self._twist[ids] = self._speed[ids] = 0.0
         self.stopped[ids] = self._by_hand[ids]
         self.protected[ids] = False
-        for role in self.config.keep_away:
-            if role in roles:
-                slots = roles[role]
-                if slots.ndim == 2:
-                    self.protected[ids] |= slots[ids]
-                else:
-                    self.protected[ids, slots[ids]] = True
+        for i, roles in zip(ids, played, strict=True):
+            for role in self.config.keep_away:
+                self.protected[i, list(roles.get(role, ()))] = True
 
     def execute(self, action: NDArray, substeps: int) -> NDArray:
         """Act for one control step.
