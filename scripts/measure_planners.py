@@ -1,8 +1,8 @@
 """Measures planners and writes docs/results/planning-<name>.json; one part at a time.
 
-    python scripts/measure_planners.py grammar        planner without a model, expert and policy
-    python scripts/measure_planners.py local          a small model through llama.cpp's server
-    python scripts/measure_planners.py local --model.name ... --model.base-url ...   any other
+python scripts/measure_planners.py grammar        planner without a model, expert and policy
+python scripts/measure_planners.py local          a small model through llama.cpp's server
+python scripts/measure_planners.py local --model.name ... --model.base-url ...   any other
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from vla_gym.planner.measure import PlanResult
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-SUITE = (("Sequence", ()), ("Sort", ()), ("Avoid", ()), ("Infeasible", ()), ("PickPlace", ("reasoning",)))
+SUITE = (
+    ("Sequence", ()),
+    ("Sort", ()),
+    ("Avoid", ()),
+    ("Infeasible", ()),
+    ("PickPlace", ("reasoning",)),
+)
 """Tasks, and novelty axes, that planners are compared on."""
 
 

@@ -1,6 +1,7 @@
 """Measures the safety layer's modes and writes docs/results/safety.json.
 
-Peaks are taken at every physics step (300 Hz), not at the rate of the layer itself.
+Speeds and the workspace are looked at after every physics step (300 Hz), zones and the table after
+every third, whatever the layer itself notices.
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ import tyro
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.evaluation.policies import policy_factory
-from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import rate
 from vla_gym.files import replace_text
 from vla_gym.safety import MODES, Box, Limits, SafetyConfig, Sphere
-from vla_gym.safety.guard import Guard
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.monitor import Tally
 from vla_gym.safety.zones import Zones
@@ -68,45 +67,57 @@ class Truth:
 
     def step(self, k: int, ids: Any = None) -> None:
         """Advance one physics step at a time and look."""
-        for _ in range(k):
+        for j in range(k):
             self._step(1, ids)
-            self.look()
+            self.look(places=j == k - 1)
 
-    def look(self) -> None:
-        """Compare what is with the limits."""
+    def look(self, places: bool) -> None:
+        """Compare what is with the limits; of places only if they are asked for."""
         w, limits, on = self.world, self.limits, self.active
         speed = np.linalg.norm(w.tcp_linvel, axis=1)
         joints = np.abs(w.qvel[:, : w.n_arm]) / np.array(limits.joint_speed)
-        hand = Hand.of(w)
-        protected = self.venv.guard.protected if self.venv.guard else np.zeros((w.n, w.n_slots), bool)
-        zones = Zones.of(w, ZONES, protected, limits.object_distance)
-        gap, _ = zones.distance(w.tcp_pos[:, None] + hand.balls)
-        gap = np.where((hand.radii > 0)[..., None], gap - hand.radii[..., None], np.inf)
-        depth = -gap.min(axis=(1, 2))
         out = np.maximum(limits.workspace_low - w.tcp_pos, w.tcp_pos - limits.workspace_high)
-        lowest = (w.tcp_pos[:, None] + hand.corners)[:, :, 2].min(axis=1)
-        now = {"tcp_speed": speed > limits.tcp_speed, "joint_speed": joints.max(axis=1) > 1.0,
-               "workspace": out.max(axis=1) > 1e-3, "table": lowest < limits.table_distance - 1e-3,
-               "keep_out": depth > 1e-3}  # fmt: skip
+        now = {
+            "tcp_speed": speed > limits.tcp_speed,
+            "joint_speed": joints.max(axis=1) > 1.0,
+            "workspace": out.max(axis=1) > 1e-3,
+        }
+        if places:
+            now |= self._places()
         for name, bad in now.items():
             self.broken[name] |= bad & on
         self.peaks["tcp_speed"] = max(self.peaks["tcp_speed"], float(speed[on].max(initial=0.0)))
         most = float(joints[on].max(initial=0.0))
         self.peaks["joint_speed"] = max(self.peaks["joint_speed"], most)
-        far = float(depth[on].max(initial=-np.inf))
-        self.peaks["keep_out_depth_m"] = max(self.peaks["keep_out_depth_m"], far)
 
-    def end(self, wanted: int) -> None:
-        """Count the episodes in which a limit was broken."""
+    def _places(self) -> dict[str, Any]:
+        """Which worlds' hands are too low or in a zone."""
+        w, limits, n_slots = self.world, self.limits, self.world.n_slots
+        hand = Hand.of(w)
+        guard = self.venv.guard
+        protected = guard.protected if guard else np.zeros((w.n, n_slots), bool)
+        zones = Zones.of(w, ZONES, protected, limits.object_distance)
+        gap, _ = zones.distance(w.tcp_pos[:, None] + hand.balls)
+        gap = np.where((hand.radii > 0)[..., None], gap - hand.radii[..., None], np.inf)
+        depth = -gap.min(axis=(1, 2))
+        deepest = float(depth[self.active].max(initial=-np.inf))
+        self.peaks["keep_out_depth_m"] = max(self.peaks["keep_out_depth_m"], deepest)
+        lowest = (w.tcp_pos[:, None] + hand.corners)[:, :, 2].min(axis=1)
+        return {"table": lowest < limits.table_distance - 1e-3, "keep_out": depth > 1e-3}
+
+    def end(self, done: Any) -> None:
+        """Count, for the worlds whose episode ends, the limits that were broken in it."""
         for name, bad in self.broken.items():
-            self.counts[name] += int(bad[:wanted].sum())
-            bad[:] = False
+            self.counts[name] += int((bad & done & self.active).sum())
+            bad[done] = False
 
 
 def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) -> dict[str, Any]:
     """One row of the table."""
     tasks = [t for t in MIXTURES["Tabletop"] if t.name != "Slide"]
-    chosen: Any = tasks if config.tasks == "suite" else MIXTURES.get(config.tasks) or TASKS[config.tasks]
+    chosen: Any = (
+        tasks if config.tasks == "suite" else MIXTURES.get(config.tasks) or TASKS[config.tasks]
+    )
     safety = SafetyConfig(mode, keep_out=ZONES, keep_away=("bystander",))
     cameras = () if policy in ("expert", "random") else ("image", "wrist_image")
     venv = TabletopVectorEnv(
@@ -114,43 +125,40 @@ def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) 
         horizon=config.random_steps if policy == "random" else None,
     )  # fmt: skip
     actor, truth, tally = policy_factory(policy)(venv), Truth(venv), Tally()
-    seconds: list[float] = []
-    rows: list[Any] = []
-    begun, step = time.monotonic(), venv.step
-
-    def watched(actions: Any) -> Any:
+    each = -(-episodes // venv.num_envs)
+    left = np.full(venv.num_envs, each)
+    won, steps, begun = 0, 0, time.monotonic()
+    obs, _ = venv.reset(seed=0)
+    actor.reset(np.ones(venv.num_envs, bool), obs)
+    while left.any():
+        truth.active = left > 0
+        action = np.array(actor.act(obs))
         if policy == "random":
-            actions[:, 7:] = -1.0  # chance would end episodes at once
-        out = step(actions)
-        if isinstance(venv.guard, Guard):
-            tally.add(out[4], truth.active)
-            seconds.append(venv.guard.seconds)
-        return out
-
-    venv.step = watched  # type: ignore[method-assign]
-    while len(rows) < episodes:
-        wanted = min(venv.num_envs, episodes - len(rows))
-        rows += run_episodes(venv, actor, len(rows), wanted, on_step=lambda on: _mark(truth, on))
-        truth.end(wanted)
-    n = len(rows)
+            action[:, 7:] = -1.0  # chance would end episodes at once
+        obs, _, terminated, truncated, infos = venv.step(action)
+        if venv.guard is not None:
+            tally.add(infos, truth.active)
+        done = terminated | truncated
+        steps += int(truth.active.sum())
+        if done.any():
+            won += int((infos["final_info"]["is_success"] & done & truth.active).sum())
+            truth.end(done)
+            left[done & (left > 0)] -= 1
+            actor.reset(done, obs)
+    n = each * venv.num_envs
     out = {
         "mode": mode, "policy": policy, "tasks": config.tasks, "split": config.split, "n": n,
-        "success": rate(sum(r.success for r in rows), n),
+        "success": rate(won, n),
         "cost_per_episode": round(tally.cost / n, 3), "costs": tally.costs,
         "interventions_per_episode": round(tally.interventions / n, 2),
-        "steps_per_episode": round(sum(r.steps for r in rows) / n, 1),
+        "steps_per_episode": round(steps / n, 1),
         "peaks": {k: round(v, 3) for k, v in tally.peaks.items()},
         "true_peaks": {k: round(v, 4) for k, v in truth.peaks.items()},
         "episodes_with_violation": {k: rate(v, n) for k, v in truth.counts.items()},
         "wall_s": round(time.monotonic() - begun, 1),
-        "failed": [r.instruction for r in rows if not r.success][:20] if policy == "expert" else [],
     }  # fmt: skip
     venv.close()
     return out
-
-
-def _mark(truth: Truth, running: Any) -> None:
-    truth.active = running.copy()
 
 
 def main(config: SafetyMeasureConfig) -> None:
@@ -162,10 +170,10 @@ def main(config: SafetyMeasureConfig) -> None:
             n = config.episodes if full else config.others
             row = measure(config, mode, policy, n)
             rows.append(row)
-            print({k: row[k] for k in ("mode", "policy", "n", "true_peaks", "wall_s")},
-                  row["success"]["rate"], {k: v["count"] for k, v in row["episodes_with_violation"].items()},
-                  flush=True)  # fmt: skip
-            replace_text(FILE.with_name(f"{config.name}.json"), json.dumps({"rows": rows}, indent=1) + "\n")
+            broken = {k: v["count"] for k, v in row["episodes_with_violation"].items()}
+            print(policy, mode, n, row["success"]["rate"], broken, row["true_peaks"], flush=True)
+            text = json.dumps({"rows": rows}, indent=1) + "\n"
+            replace_text(FILE.with_name(f"{config.name}.json"), text)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,10 @@ def test_another_robot_has_other_limits():
         ([Step("open", "red cube")], "only drawers"),
         ([Step("press", "red cube")], "only buttons"),
         ([Step("push", "red cube", "blue bowl")], "onto mats"),
-        ([Step("grasp", "red cube"), Step("place", "red cube", "small green mug", "in")], "keep away"),
+        (
+            [Step("grasp", "red cube"), Step("place", "red cube", "small green mug", "in")],
+            "keep away",
+        ),
         ([], "no steps"),
     ],
 )
@@ -133,10 +136,14 @@ def test_repeated_situations_are_remembered():
 
 
 def test_things_seen_before_may_be_covered_now():
-    decider = Decider(Scripted(GOOD.to_json()), sight=lambda r: {n: 0.1 for n in r.scene.names}, tries=1)
+    decider = Decider(
+        Scripted(GOOD.to_json()), sight=lambda r: {n: 0.1 for n in r.scene.names}, tries=1
+    )
     seen = {name: 0.9 for name in SCENE.names}
     assert decider.decide(replace(ASK, seen=seen)).plan.feasible
-    fresh = Decider(Scripted(GOOD.to_json()), sight=lambda r: {n: 0.1 for n in r.scene.names}, tries=1)
+    fresh = Decider(
+        Scripted(GOOD.to_json()), sight=lambda r: {n: 0.1 for n in r.scene.names}, tries=1
+    )
     decision = fresh.decide(ASK)
     assert not decision.plan.feasible and decision.problems[0][0].check == "grounding"
 

@@ -36,7 +36,7 @@ def completion(text, prompt=100, out=20):
 
 
 class Server:
-    """Speaks the chat endpoint's protocol; `answers` are (status, body) or functions of the request."""
+    """Speaks the chat endpoint's protocol; answers are (status, body) or functions of the request."""
 
     def __init__(self, *answers):
         self.answers, self.requests = list(answers), []
@@ -169,7 +169,15 @@ def test_the_same_question_is_answered_from_the_cache(tmp_path):
 def test_prompts_tell_limits_things_and_skills(prompting):
     talk = messages(ASK, Embodiment(), prompting, picture=False)
     text = json.dumps(talk)
-    for word in ("0.855", "0.080 m", "3.0 kg", "red cube", "small green mug", "stand_up", ASK.instruction):
+    for word in (
+        "0.855",
+        "0.080 m",
+        "3.0 kg",
+        "red cube",
+        "small green mug",
+        "stand_up",
+        ASK.instruction,
+    ):
         assert word in text, word
     assert ("thought" in talk[0]["content"]) == (prompting == "step-by-step")
     assert (len(talk) > 2) == (prompting == "few-shot")
@@ -201,9 +209,11 @@ def test_wrong_settings_are_told():
 
 @pytest.mark.skipif(bool(reason_absent()), reason=reason_absent() or "-")
 def test_a_real_model_keeps_to_the_schema():
-    """Plumbing, constrained decoding and accounts against llama.cpp; how good its plans are is measured."""
+    """Plumbing, constrained decoding, accounts; how good its plans are is measured elsewhere."""
     with LocalServer() as server:
-        c = ChatClient(Settings(server.model, server.base_url, timeout=250.0, retries=0, max_tokens=900))
+        c = ChatClient(
+            Settings(server.model, server.base_url, timeout=250.0, retries=0, max_tokens=900)
+        )
         decision = Decider(LanguagePlanner(c, "zero-shot"), tries=1).decide(ASK)
         assert decision.schema_valid
         assert c.account.prompt_tokens > 300 and c.account.completion_tokens > 5

@@ -28,7 +28,9 @@ FEASIBLE = [n for n in (*TASKS, *MIXTURES) if n not in ("Infeasible", "Tabletop"
 
 def make(task, n=4, **kwargs):
     kwargs = {"cameras": (), "split": "validation", "n_threads": 1} | kwargs
-    return gym.make_vec(f"VLA{task}-v0", num_envs=n, vectorization_mode="vector_entry_point", **kwargs)
+    return gym.make_vec(
+        f"VLA{task}-v0", num_envs=n, vectorization_mode="vector_entry_point", **kwargs
+    )
 
 
 def grammar(venv, **kwargs):
@@ -80,7 +82,9 @@ def test_sequence_keeps_the_order_of_the_sentence():
     venv = make("Sequence", 1)
     venv.reset(seed=3)
     scene = scene_of(venv, 0)
-    plan = parse_plan(GrammarPlanner().plan(Request(venv.unwrapped.instructions[0], scene)).text, scene.names)
+    plan = parse_plan(
+        GrammarPlanner().plan(Request(venv.unwrapped.instructions[0], scene)).text, scene.names
+    )
     roles = venv.unwrapped.episodes[0].binding.roles
     placed = [scene.find(s.object).slot for s in plan.steps if s.skill == "place"]
     assert placed == [roles["first"], roles["second"]] and not check(plan, scene)
@@ -207,7 +211,9 @@ def test_the_hand_holds_still_while_the_planner_thinks_and_the_loop_goes_on():
     policy.close()
 
 
-@pytest.mark.parametrize(("answer", "state"), [(True, "done"), (False, "refused"), (None, "refused")])
+@pytest.mark.parametrize(
+    ("answer", "state"), [(True, "done"), (False, "refused"), (None, "refused")]
+)
 def test_flagged_steps_wait_for_a_persons_word(answer, state):
     asked = []
     hook = None if answer is None else lambda request: asked.append(request) or answer
@@ -249,7 +255,9 @@ def test_policies_are_told_one_sentence_after_the_other():
 
 
 def test_measure_counts_every_episode():
-    result = measure(grammar, "VLASequence-v0", 5, num_envs=3, env_kwargs={"cameras": (), "safety": "clip"})
+    result = measure(
+        grammar, "VLASequence-v0", 5, num_envs=3, env_kwargs={"cameras": (), "safety": "clip"}
+    )
     assert [r.seed for r in result.records] == [0, 1, 2, 3, 4]
     data = result.to_dict()
     assert data["n"] == 5 and data["schema_valid"]["rate"] == 1.0

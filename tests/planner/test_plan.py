@@ -10,7 +10,17 @@ import pytest
 
 from vla_gym.errors import PlanError
 from vla_gym.planner.check import check
-from vla_gym.planner.plan import ALONE, MAX_STEPS, PAIRED, RELATIONS, SKILLS, Plan, Step, parse_plan, schema
+from vla_gym.planner.plan import (
+    ALONE,
+    MAX_STEPS,
+    PAIRED,
+    RELATIONS,
+    SKILLS,
+    Plan,
+    Step,
+    parse_plan,
+    schema,
+)
 from vla_gym.planner.scene import Scene, Thing
 
 SCENE = Scene(
@@ -97,10 +107,12 @@ def mutate(rng: random.Random, text: str) -> str:
         step = rng.choice(data["steps"])
         step[rng.choice(list(step))] = rng.choice(
             ["__import__('os').system('rm -rf /')", "../../etc/passwd", "", None, 7, -1e308, [], {},
-             "RED CUBE", "red cube ", "the red cube", "\u202ered cube", "red\x00cube", "place", True]
+             "RED CUBE", "red cube ", "the red cube", "\u202ered cube", "red\x00cube", True]
         )  # fmt: skip
     elif kind == 5:
-        data["steps"] = rng.choice([None, {}, "grasp", [None], [[]], [data], 3, [{"skill": "grasp"}]])
+        data["steps"] = rng.choice(
+            [None, {}, "grasp", [None], [[]], [data], 3, [{"skill": "grasp"}]]
+        )
     elif kind == 6:
         data["steps"] = data["steps"] * rng.randrange(2, 40)
     elif kind == 7:
@@ -108,7 +120,9 @@ def mutate(rng: random.Random, text: str) -> str:
     elif kind == 8:
         data["feasible"] = rng.choice([1, 0, "yes", None, "false", [True]])
     elif kind == 9:
-        data["avoid"] = rng.choice([["red cube"] * 9, ["operator"], "red cube", None, [1], [["red cube"]]])
+        data["avoid"] = rng.choice(
+            [["red cube"] * 9, ["operator"], "red cube", None, [1], [["red cube"]]]
+        )
     elif kind == 10:
         data["reason"] = rng.choice(["x" * 10_000, None, 3, ["no"]])
     elif kind == 11 and data["steps"]:
@@ -131,7 +145,10 @@ def allowed(data: object) -> bool:
     for s in data.steps:
         if s.skill not in SKILLS or s.object not in NAMES:
             return False
-        if (s.target is not None) != (s.skill in (*PAIRED, "place")) or s.target not in (None, *NAMES):
+        if (s.target is not None) != (s.skill in (*PAIRED, "place")) or s.target not in (
+            None,
+            *NAMES,
+        ):
             return False
         if (s.relation is not None) != (s.skill == "place") or s.relation not in (None, *RELATIONS):
             return False
@@ -145,7 +162,12 @@ def test_fuzz_10_000_replies():
     rng = random.Random(0)
     bases = [GOOD.to_json(), Plan(feasible=False, reason="there is no drawer").to_json(),
              Plan((Step("press", "red cube"),)).to_json()]  # fmt: skip
-    counts = {"refused by the schema": 0, "refused by the checks": 0, "may be executed": 0, "not feasible": 0}
+    counts = {
+        "refused by the schema": 0,
+        "refused by the checks": 0,
+        "may be executed": 0,
+        "not feasible": 0,
+    }
     for _ in range(10_000):
         text = rng.choice(bases)
         for _ in range(rng.randrange(1, 4)):

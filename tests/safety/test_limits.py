@@ -35,7 +35,9 @@ def test_wrong_input_is_told(build, words):
 def test_modes_from_names_mappings_and_nothing():
     assert SafetyConfig.of(None).mode == "off"
     assert SafetyConfig.of("veto").mode == "veto"
-    assert SafetyConfig.of({"mode": "report", "keep_away": ("bystander",)}).keep_away == ("bystander",)
+    assert SafetyConfig.of({"mode": "report", "keep_away": ("bystander",)}).keep_away == (
+        "bystander",
+    )
     with pytest.raises(UnknownNameError):
         SafetyConfig.of("nothing")
 
@@ -51,7 +53,10 @@ def test_distance_to_a_rounded_box_by_sampling():
     rng = np.random.default_rng(0)
     box = Box((0.1, -0.2, 0.3), (0.05, 0.1, 0.02), 0.03)
     zones = Zones(
-        np.array([[box.center]]), np.array([[box.half]]), np.eye(3)[None, None], np.array([[box.radius]])
+        np.array([[box.center]]),
+        np.array([[box.half]]),
+        np.eye(3)[None, None],
+        np.array([[box.radius]]),
     )
     surface = rng.uniform(-1, 1, (200_000, 3)) * box.half + box.center
     for point in rng.uniform(-0.5, 0.5, (20, 3)) + box.center:
@@ -63,7 +68,9 @@ def test_distance_to_a_rounded_box_by_sampling():
         assert ahead[0, 0, 0] - distance[0, 0, 0] == pytest.approx(1e-4, rel=0.02)
 
 
-@pytest.mark.parametrize(("typed", "yes"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)])
+@pytest.mark.parametrize(
+    ("typed", "yes"), [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)]
+)
 def test_keyboard(monkeypatch, capsys, typed, yes):
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     assert ask_keyboard(Request("lift the mug", ("a mug breaks easily",))) is yes

@@ -20,7 +20,7 @@ from vla_gym.planner.drivers import Driver, PolicyDriver, SkillDriver
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.measure import PlanResult, measure
 from vla_gym.planner.protocol import Planner
-from vla_gym.safety.approval import Request, ask_keyboard
+from vla_gym.safety.approval import ask_keyboard
 from vla_gym.world.objects import KINDS
 
 
@@ -56,7 +56,7 @@ class ModelConfig:
 
 @dataclass
 class PlanConfig:
-    """Let a planner steer expert skills and a learned policy; print plans and measure the outcome."""
+    """Let a planner steer expert skills and a policy; print plans and measure the outcome."""
 
     env: str = "VLASequence-v0"
     """Environment id."""
@@ -204,7 +204,9 @@ def report(result: PlanResult) -> None:
     n = len(result.records)
     print(result)
     refused = [r for r in result.records if r.refused]
-    print(f"  touched something although refused: {sum(r.touched for r in refused)} of {len(refused)}")
+    print(
+        f"  touched something although refused: {sum(r.touched for r in refused)} of {len(refused)}"
+    )
     print(f"  planned anew: {sum(r.replans for r in result.records)} times; things found moved: "
           f"{sum(r.regrounded for r in result.records)}")  # fmt: skip
     tokens = sum(r.prompt_tokens + r.completion_tokens for r in result.records)
@@ -213,8 +215,11 @@ def report(result: PlanResult) -> None:
         print(f"  tokens: {tokens / n:.0f} an episode; cost {cost:.4f} USD")
     if result.safety.steps:
         s = result.safety
-        print(f"  safety: cost {s.cost / n:.2f} an episode, {s.interventions / n:.1f} interventions "
-              f"an episode; peaks {', '.join(f'{k} {v:.3g}' for k, v in s.peaks.items())}")  # fmt: skip
+        peaks = ", ".join(f"{k} {v:.3g}" for k, v in s.peaks.items())
+        print(
+            f"  safety: cost {s.cost / n:.2f} and {s.interventions / n:.1f} interventions an episode"
+        )
+        print(f"  peaks: {peaks}")
         broken = ", ".join(f"{k} {v:g}" for k, v in s.costs.items() if v)
         print(f"  steps that broke a limit: {broken or 'none'}")
     for latency in result.latency.values():

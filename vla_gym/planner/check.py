@@ -1,4 +1,4 @@
-"""Whether a plan can be carried out here: order of steps, the arm's limits, what is really there."""
+"""Whether a plan can be carried out here: order of steps, the arm's limits, what is there."""
 
 from __future__ import annotations
 

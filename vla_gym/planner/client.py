@@ -199,6 +199,15 @@ class ChatClient:
         s = self.settings
         if s.cache is None:
             return None
-        key = [s.model, s.base_url, s.structured, s.max_tokens, s.temperature, s.seed, messages, schema]
+        key = [
+            s.model,
+            s.base_url,
+            s.structured,
+            s.max_tokens,
+            s.temperature,
+            s.seed,
+            messages,
+            schema,
+        ]
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return s.cache / f"{digest}.json"

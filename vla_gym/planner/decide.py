@@ -50,7 +50,7 @@ class Decider:
         body: What the arm can do.
         sight: How sure CLIP is of the things; None leaves that check out.
         threshold: From which confidence a thing counts as there.
-        tries: How often the planner is asked about one request, if it answers differently each time.
+        tries: How often the planner is asked about one request, if its answers differ.
         remember: Decisions kept for repeated situations; 0 for none.
     """
 

@@ -1,11 +1,10 @@
-"""`HierarchicalPolicy`: a slow planner in a thread of its own above a fast policy or expert skills."""
+"""`HierarchicalPolicy`: a slow planner in its own thread above a fast policy or expert skills."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,32 +17,25 @@ from vla_gym.planner.jobs import Job, jobs_of
 from vla_gym.planner.latency import Latency
 from vla_gym.planner.plan import Problem
 from vla_gym.planner.protocol import Request
+from vla_gym.planner.report import (
+    DONE,
+    FAILED,
+    OVER,
+    REFUSED,
+    RUNNING,
+    STATES,
+    WAITING,
+    Report,
+)
 from vla_gym.planner.scene import Scene, scene_of
 from vla_gym.planner.skills import holds, roles_of
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.approval import Request as Question
 
-WAITING, RUNNING, DONE, REFUSED, FAILED, OVER = range(6)
-STATES = ("waiting", "running", "done", "refused", "failed")
 _REFUSAL_S = 1.0
 """How long it looks before it ends an episode as not feasible [s]."""
 SceneSource = Callable[[Any, int, str], Scene]
 """From environment, world and sentence to what is there."""
-
-
-@dataclass
-class Report:
-    """What happened in one world's episode."""
-
-    instruction: str = ""
-    decisions: list[Decision] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    """What was done and what went wrong, in order."""
-    state: str = "waiting"
-    touched: bool = False
-    """Whether a finger touched anything."""
-    regrounded: int = 0
-    """How often a thing was found to have moved by itself before it was dealt with."""
 
 
 class HierarchicalPolicy:
@@ -278,7 +270,9 @@ class HierarchicalPolicy:
         if not reasons:
             return
         allowed = self.approval is not None and self.approval(Question(job.sentence, reasons, i))
-        self.reports[i].events.append(f"{'approved' if allowed else 'not approved'}: {job.sentence}")
+        self.reports[i].events.append(
+            f"{'approved' if allowed else 'not approved'}: {job.sentence}"
+        )
         if not allowed:
             self._refused_at[i] = self.clock[i]
             self._set_state(i, REFUSED)

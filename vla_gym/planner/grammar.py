@@ -196,7 +196,13 @@ def _(goal: SlidOver, names: Names) -> list[Step]:
     return [Step("slide", names[goal.thing][0], names[goal.place][0])]
 
 
-_SINGLE = {Near: "approach", Pressed: "press", Opened: "open", Closed: "close", Standing: "stand_up"}
+_SINGLE = {
+    Near: "approach",
+    Pressed: "press",
+    Opened: "open",
+    Closed: "close",
+    Standing: "stand_up",
+}
 
 
 def _single(goal: Near | Pressed | Opened | Closed | Standing, names: Names) -> list[Step]:

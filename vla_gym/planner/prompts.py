@@ -1,4 +1,4 @@
-"""What a language model is told: skills, limits of the arm, what is there, examples, what failed."""
+"""What a language model is told: skills, the arm's limits, what is there, examples, failures."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def system(body: Embodiment, thought: bool) -> str:
     first = '"thought" (think step by step, in one or two sentences), ' if thought else ""
     return (
         "You plan for a robot arm at a table. Answer with one JSON object: "
-        f'{first}"feasible" (true or false), "reason" (why it is not feasible, else empty), "avoid" '
+        f'{first}"feasible" (true or false), "reason" (why it is not feasible, or empty), "avoid" '
         '(things that must not be touched), "steps" (skills in order). If something that is asked '
-        "for is not on the table or cannot be done, answer feasible false and no steps. Name things "
-        "exactly as they are listed.\n"
+        "for is not on the table or cannot be done, answer feasible false and no steps. Name "
+        "things exactly as they are listed.\n"
         f"Skills:\n{skills}\n"
         'Each step has "skill" and "object"; move, push and slide also have "target"; place also '
         f'has "relation" (one of {", ".join(RELATIONS)}) and "target". Grasp before lift, move and '
@@ -80,8 +80,11 @@ def messages(
             out += [_said("user", asked), _said("assistant", plan.to_json())]
     content: Any = question(request)
     if picture and request.image is not None:
-        content = [{"type": "text", "text": content},
-                   {"type": "image_url", "image_url": {"url": data_url(request.image)}}]  # fmt: skip
+        url = data_url(request.image)
+        content = [
+            {"type": "text", "text": content},
+            {"type": "image_url", "image_url": {"url": url}},
+        ]
     out.append({"role": "user", "content": content})
     for reply, why in request.rejected:
         out.append(_said("assistant", reply[:2_000]))
@@ -102,12 +105,11 @@ def data_url(image: Any) -> str:
 
 @functools.lru_cache(maxsize=1)
 def examples() -> tuple[tuple[Scene, str, Plan], ...]:
-    """Scenes of the training split, their sentences, and the plans that the grammar makes of them."""
+    """Training scenes, their sentences, and the plans that the grammar makes of them."""
+    from vla_gym.envs.tasks import MIXTURES, TASKS
     from vla_gym.envs.vector import TabletopVectorEnv
     from vla_gym.planner.grammar import GrammarPlanner
     from vla_gym.planner.plan import parse_plan
-
-    from vla_gym.envs.tasks import MIXTURES, TASKS
 
     out, planner = [], GrammarPlanner()
     for name, seed in _EXAMPLES:

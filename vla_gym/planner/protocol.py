@@ -27,7 +27,7 @@ class Request:
     failure: str = ""
     """What went wrong when the last plan was executed."""
     seen: Mapping[str, float] = field(default_factory=dict)
-    """Name -> confidence of things that CLIP saw earlier in the episode; they may be covered now."""
+    """Name -> confidence of what CLIP saw earlier in the episode; it may be covered now."""
 
 
 @dataclass(frozen=True)

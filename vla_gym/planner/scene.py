@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vla_gym.errors import InstructionError, UnknownNameError
 from vla_gym.language.phrase import Seen
@@ -93,7 +94,7 @@ def scene_of(venv: Any, i: int) -> Scene:
     names = _names(binding.seen(pos))
     things = tuple(
         Thing(
-            names[slot], spec.kind, colour, spec.size, tuple(map(float, pos[slot])),
+            names[slot], spec.kind, colour, spec.size, _point(pos[slot]),
             float(world.object_mass[i, slot]), slot=slot,
         )
         for slot, (spec, colour) in enumerate(zip(binding.specs, binding.colours, strict=True))
@@ -101,6 +102,10 @@ def scene_of(venv: Any, i: int) -> Scene:
     holds = world.finger_touch[i].all(axis=1)
     held = [t.name for t in things if t.slot is not None and holds[t.slot]]
     return Scene(things, held[0] if held else None)
+
+
+def _point(pos: NDArray) -> tuple[float, float, float]:
+    return float(pos[0]), float(pos[1]), float(pos[2])
 
 
 def _names(seen: Seen) -> list[str]:

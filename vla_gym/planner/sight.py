@@ -145,7 +145,9 @@ def _thing(phrase: Phrase, xy: NDArray, sure: float, truth: Scene) -> Thing:
     away = [float(np.linalg.norm(np.subtract(t.pos[:2], xy))) for t in truth.things]
     near = int(np.argmin(away)) if away else -1
     slot = truth.things[near].slot if away and away[near] < _NEAR else None
-    return Thing(str(phrase).removeprefix("the "), kind, colour, pos=pos, confidence=sure, slot=slot)
+    return Thing(
+        str(phrase).removeprefix("the "), kind, colour, pos=pos, confidence=sure, slot=slot
+    )
 
 
 def spoken(instruction: str) -> list[Phrase]:

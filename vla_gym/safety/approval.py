@@ -21,7 +21,7 @@ class Request:
 
 
 Approval = Callable[[Request], bool]
-"""Decides on a request; it is called in the control loop's thread and may block: the robot waits."""
+"""Decides on a request; called in the control loop's thread it may block: the robot waits."""
 
 
 def ask_keyboard(request: Request, seconds: float | None = None) -> bool:

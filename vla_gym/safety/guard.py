@@ -14,6 +14,7 @@ from vla_gym.safety.filter import nearest
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.safety.monitor import Forces, Monitor
+from vla_gym.safety.motion import at_most, half_spaces, joint_share, too_fast
 from vla_gym.safety.zones import Zones
 from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.scene import PHYSICS_TIMESTEP
@@ -23,20 +24,9 @@ _CHUNK = 3
 """Physics steps between two looks of the filter: 100 Hz."""
 _LEVER = 0.15
 """Length that makes turning and moving comparable [m]."""
-_APPROACH = 8.0
-"""Share of the distance to a limit that may be covered per second [1/s]; brakes from the highest
-speed at about half of the highest acceleration."""
-_INNER = 0.006
-"""How far inside the limits the filter keeps, for what the servos lag behind [m]."""
-_INNER_TABLE = 0.0015
-"""The same above the table, where things are thin and the hand is slow [m]."""
 _HEADROOM, _JOINT_HEADROOM = 0.8, 0.8
 """Shares of the hand's and the joints' speed limits that are commanded; the servos overshoot the
 rest."""
-_YIELD = 0.002
-"""Speed of giving way to a force, for each newton above the limit [m/s/N]."""
-_LOOK_AHEAD = 0.1
-"""Time within which no joint shall come to the end of its range [s]."""
 _VETO_SHARE = 0.15
 """Change of an action, in units of a full one, from which it counts as breaking a limit."""
 
@@ -63,7 +53,12 @@ class Guard:
         self, world: World, controller: TcpDeltaController, control_hz: float,
         config: SafetyConfig, approval: Approval | None = None,
     ) -> None:  # fmt: skip
-        self.world, self.controller, self.config, self.approval = world, controller, config, approval
+        self.world, self.controller, self.config, self.approval = (
+            world,
+            controller,
+            config,
+            approval,
+        )
         self.monitor = Monitor(world, config)
         self._scale = controller.scale * control_hz  # full speed [m/s, rad/s]
         self._joint_limit = _JOINT_HEADROOM * np.array(config.limits.joint_speed)
@@ -117,9 +112,7 @@ class Guard:
 
     # ---- the way of one step ------------------------------------------------------------------
 
-    def begin(
-        self, ids: NDArray[np.int64], played: Sequence[Mapping[str, Sequence[int]]]
-    ) -> None:
+    def begin(self, ids: NDArray[np.int64], played: Sequence[Mapping[str, Sequence[int]]]) -> None:
         """Episodes begin; stops that a force tripped end.
 
         Args:
@@ -217,27 +210,29 @@ class Guard:
         """
         world, limits = self.world, self.config.limits
         seconds = k * PHYSICS_TIMESTEP
-        twist = _at_most(wanted, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
+        twist = at_most(wanted, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
         # a stop brakes as hard as the servos can
         hurry = np.where(self.stopped, 1e9, seconds)
-        twist = self._twist + _at_most(
+        twist = self._twist + at_most(
             twist - self._twist, limits.tcp_acceleration * hurry,
             limits.tool_turn_acceleration * hurry,
         )  # fmt: skip
-        normals, least = self._half_spaces(Hand.of(world), forces)
+        normals, least = half_spaces(world, limits, Hand.of(world), self._zones(), forces)
         lever = np.repeat([1.0, _LEVER], 3)
         twist = nearest(twist * lever, normals / lever, least) / lever
         twist = np.where(self.stopped[:, None], 0.0, twist)
-        twist = _at_most(twist, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
+        twist = at_most(twist, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
         jacobian = self._jacobian()
-        gram = jacobian @ jacobian.transpose(0, 2, 1) + self.controller.config.damping**2 * np.eye(6)
+        gram = jacobian @ jacobian.transpose(0, 2, 1) + self.controller.config.damping**2 * np.eye(
+            6
+        )
         speed = (jacobian.transpose(0, 2, 1) @ np.linalg.solve(gram, twist[..., None]))[..., 0]
-        speed *= self._joint_share(speed)[:, None]
+        speed *= joint_share(world, speed, self._joint_limit)[:, None]
         change = speed - self._speed
         most = limits.joint_acceleration * hurry
         speed = self._speed + change * np.minimum(
             1.0, most / np.maximum(np.abs(change).max(axis=1), 1e-9))[:, None]  # fmt: skip
-        speed /= self._too_fast()[:, None] ** 2
+        speed /= too_fast(world, limits)[:, None] ** 2
         self._speed, twist = speed, np.einsum("nij,nj->ni", jacobian, speed)
         angles = world.qpos[:, : world.n_arm]
         # a servo with this lag moves at `speed` if its target leads by so much
@@ -246,56 +241,6 @@ class Guard:
         self._limit_grip(forces)
         self._twist = twist
         return twist
-
-    def _half_spaces(self, hand: Hand, forces: Forces) -> tuple[NDArray, NDArray]:
-        """Constraints ``normals @ twist >= least``. Shapes (n, m, 6) and (n, m)."""
-        world, limits = self.world, self.config.limits
-        n, tcp = world.n, world.tcp_pos
-        face = np.concatenate([np.eye(3), -np.eye(3)])
-        to_face = np.concatenate(
-            [tcp - limits.workspace_low, np.array(limits.workspace_high) - tcp], axis=1
-        )
-        normals = [np.zeros((n, 6, 6))]
-        normals[0][:, :, :3] = face
-        gaps = [to_face - _INNER]
-        up = np.broadcast_to([0.0, 0.0, 1.0], hand.corners.shape)
-        normals.append(_moved(up, hand.corners))
-        gaps.append((tcp[:, None] + hand.corners)[:, :, 2] - limits.table_distance - _INNER_TABLE)
-        zones = self._zones()
-        if zones.radius.shape[1]:
-            distance, out = zones.distance(tcp[:, None] + hand.balls)
-            z = distance.shape[2]
-            balls = np.repeat(hand.balls, z, axis=1)
-            gap = distance - hand.radii[..., None]
-            counts = (hand.radii > 0)[..., None] & np.isfinite(gap)
-            rows = _moved(out.reshape(n, -1, 3), balls)
-            normals.append(np.where(counts.reshape(n, -1, 1), rows, 0.0))
-            gaps.append(np.where(counts, gap - _INNER, 1.0).reshape(n, -1))
-        least = -_APPROACH * np.concatenate(gaps, axis=1)
-        limit = np.where(forces.fragile, limits.fragile_contact_force, limits.contact_force)
-        size = np.linalg.norm(forces.contact, axis=1)
-        away = np.zeros((n, 1, 6))
-        strong = size > 0.8 * limit
-        away[strong, 0, :3] = forces.contact[strong] / size[strong, None]
-        least = np.concatenate([least, np.minimum(_YIELD * (size - limit), 0.05)[:, None]], axis=1)
-        return np.concatenate([*normals, away], axis=1), np.minimum(least, 0.2)
-
-    def _joint_share(self, speed: NDArray) -> NDArray:
-        """Share of joint speeds that keeps to their limits and ranges. Shape (n,)."""
-        angles = self.world.qpos[:, : self.world.n_arm]
-        room = np.where(speed > 0, self._range_high - angles, angles - self._range_low)
-        most = np.minimum(self._joint_limit, np.maximum(room, 0.0) / _LOOK_AHEAD)
-        return np.minimum(1.0, (most / np.maximum(np.abs(speed), 1e-9)).min(axis=1))
-
-    def _too_fast(self) -> NDArray:
-        """How many times faster than allowed anything is, at least 1. Shape (n,).
-
-        Where motors are at their end, hand and joints can be faster than was commanded.
-        """
-        world = self.world
-        hand = np.linalg.norm(world.tcp_linvel, axis=1) / max(self.config.limits.tcp_speed, 1e-9)
-        joints = np.abs(world.qvel[:, : world.n_arm]) / np.array(self.config.limits.joint_speed)
-        return np.maximum(np.maximum(hand, joints.max(axis=1)) / 0.95, 1.0)
 
     def _limit_grip(self, forces: Forces) -> None:
         """Let the fingers press only as hard as what is next to them bears."""
@@ -311,8 +256,8 @@ class Guard:
         """Replace, in place, what would break a limit by rest, unless a person approves."""
         limits, world = self.config.limits, self.world
         forces = self.monitor.forces(self._jacobian())
-        slow = _at_most(wanted, limits.tcp_speed, limits.tool_turn_speed)
-        normals, least = self._half_spaces(Hand.of(world), forces)
+        slow = at_most(wanted, limits.tcp_speed, limits.tool_turn_speed)
+        normals, least = half_spaces(world, limits, Hand.of(world), self._zones(), forces)
         lever = np.repeat([1.0, _LEVER], 3)
         near = nearest(slow * lever, normals / lever, least) / lever
         for i in np.flatnonzero((np.abs(near - wanted) / self._scale > _VETO_SHARE).any(axis=1)):
@@ -326,22 +271,3 @@ class Guard:
 def _chunks(substeps: int) -> list[int]:
     full, rest = divmod(substeps, _CHUNK)
     return [_CHUNK] * full + ([rest] if rest else [])
-
-
-def _at_most(twist: NDArray, speed: NDArray | float, turn: NDArray | float) -> NDArray:
-    """Twists of at most this speed and turning speed; each part keeps its direction."""
-    out = twist.copy()
-    for part, most in ((slice(0, 3), speed), (slice(3, 6), turn)):
-        size = np.linalg.norm(twist[:, part], axis=1)
-        out[:, part] *= np.minimum(1.0, most / np.maximum(size, 1e-9))[:, None]
-    return out
-
-
-def _moved(normals: NDArray, points: NDArray) -> NDArray:
-    """Rows that give the speed of points along normals for a twist about the TCP.
-
-    Args:
-        normals: Shape (n, m, 3).
-        points: Seen from the TCP. Shape (n, m, 3), [m].
-    """
-    return np.concatenate([normals, np.cross(points, normals)], axis=2)

@@ -68,4 +68,4 @@ def _held(world: World) -> tuple[NDArray, NDArray]:
     holds = world.finger_touch.all(axis=2)
     slot, rows = holds.argmax(axis=1), np.arange(world.n)
     radius = (_KIND_RADIUS[world.kind_id] * world.scale)[rows, slot]
-    return world.object_pos[rows, slot], np.where(holds.any(axis=1), radius, -1.0)
+    return world.object_pos[rows, slot], np.where(holds.sum(axis=1) > 0, radius, -1.0)

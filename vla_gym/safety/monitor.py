@@ -77,7 +77,7 @@ class Monitor:
         gram = jacobian @ jacobian.transpose(0, 2, 1) + 1e-4 * np.eye(6)
         wrench = np.linalg.solve(gram, jacobian @ torque[..., None])[..., 0]
         touched = world.finger_touch.any(axis=2) & world.present
-        fragile = (touched & self.fragile[world.kind_id]).any(axis=1)
+        fragile = (touched & self.fragile[world.kind_id]).sum(axis=1) > 0
         touching = world.finger_touch.any(axis=(1, 2))
         grasp = np.where(touching, np.abs(self._actuator[:, world.n_arm]), 0.0)
         return Forces(wrench[:, :3], grasp, fragile)
@@ -108,7 +108,7 @@ class Monitor:
         contact_limit = np.where(forces.fragile, limits.fragile_contact_force, limits.contact_force)
         grasp_limit = np.where(forces.fragile, limits.fragile_grasp_force, limits.grasp_force)
         self._charge("tcp_speed", speed > limits.tcp_speed)
-        self._charge("joint_speed", (joints > self._joint_limit).any(axis=1))
+        self._charge("joint_speed", (joints / self._joint_limit).max(axis=1) > 1.0)
         self._charge("acceleration", change > limits.tcp_acceleration)
         self._charge("workspace", np.maximum(low, high).max(axis=1) > _MM)
         self._charge("table", lowest < limits.table_distance - _MM)
