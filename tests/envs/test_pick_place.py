@@ -140,6 +140,23 @@ def test_success_pays_once_and_ends_the_episode():
     venv.close()
 
 
+def test_the_last_observation_is_the_old_episodes():
+    venv = make_vec(2, cameras=("image",), image_size=64, horizon=3)
+    plain = make_vec(2, cameras=("image",), image_size=64, horizon=9)
+    for env in (venv, plain):
+        env.reset(seed=0)
+    action = np.full(venv.action_space.shape, -0.5)
+    for _ in range(3):
+        obs, _, _, truncated, infos = venv.step(action)
+        goes_on, *_ = plain.step(action)
+    assert truncated.all()
+    for i, last in enumerate(infos["final_obs"]):
+        for key in ("image", "proprio"):
+            assert (last[key] == goes_on[key][i]).all() and (last[key] != obs[key][i]).any()
+    venv.close()
+    plain.close()
+
+
 def test_dense_reward_grows_with_the_stages():
     venv = make_vec(4, cameras=(), split="validation", reward_type="dense")
     venv.reset(seed=0)

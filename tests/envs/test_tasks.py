@@ -12,6 +12,7 @@ from gymnasium.utils.env_checker import check_env
 import vla_gym
 from vla_gym.envs.catalogue import count
 from vla_gym.envs.hindsight import achieved
+from vla_gym.envs.leaks import count_signs
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
@@ -271,6 +272,13 @@ def test_training_holds_nothing_that_is_new():
             pairs = zip(e.binding.colours, e.binding.specs, strict=True)
             assert not any(is_held_out(c, s.kind) for c, s in pairs)
         venv.close()
+
+
+@pytest.mark.parametrize("env_id", ["VLAPickPlace-v0", "VLASort-v0", "VLADrawer-v0"])
+@pytest.mark.parametrize("axis", AXES)
+def test_signs_of_the_new_are_seen_where_it_is_and_nowhere_else(env_id, axis):
+    assert not any(count_signs(env_id, 24).values())
+    assert count_signs(env_id, 24, "test", (axis,))[axis] > 3
 
 
 def test_new_words_and_kinds_reach_the_sentence_and_the_table():

@@ -49,6 +49,9 @@ def all_phrases():
     yield from (Phrase(n, "red", s) for n in ("mug", "crate") for s in ("small", "big", "medium"))
     yield from (Phrase("bowl", superlative=s) for s in SUPERLATIVES)
     yield from (Phrase("mug", other_than=c) for c in COLOURS)
+    yield from (Phrase("ball", like=n) for n in ("plate", "crate"))
+    yield from (Phrase("mug", c) for c in ("periwinkle", "dark red", "dark sea green", "stone"))
+    yield from (Phrase(n, c) for n in ("stone", "bottle") for c in ("stone", "bottle green", None))
     yield from (Phrase(noun) for nouns in KIND_NOUNS.values() for noun in nouns)
     yield from (Phrase(colour=c, every=True) for c in COLOURS)
     yield from (Phrase(noun=n, every=True) for n in ("cube", "box", "ball"))
@@ -136,6 +139,9 @@ def test_refer():
         (Phrase("cube", other_than="red"), [1]),
         (Phrase(colour="red", every=True), [0, 2]),
         (Phrase("mug"), []),
+        (Phrase("ball", like="brick"), []),
+        (Phrase("cube", like="ball"), [0]),
+        (Phrase("ball", like="cube"), []),  # which of the two cubes?
     ],
 )
 def test_resolve(phrase, slots):

@@ -15,8 +15,11 @@ from vla_gym.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
+from vla_gym.vlm.correlative import correlative
+from vla_gym.vlm.dense import encode_dense
 from vla_gym.vlm.encoder import EMBEDDED_DIR, ClipEncoder
 from vla_gym.vlm.grounding import Grounder
+from vla_gym.vlm.inference import Crew, dtype_of
 
 VIT = {
     "embed_dim": 32,
@@ -54,7 +57,7 @@ def pictures(n=2, size=32):
 
 @pytest.fixture(scope="module")
 def embedded():
-    return ClipEncoder(device="cpu")
+    return ClipEncoder(device="cpu", precision="float32")
 
 
 @pytest.mark.parametrize(("config", "grid"), [(VIT, (4, 4)), (TIMM, (14, 14))])
@@ -72,9 +75,36 @@ def test_any_open_clip_folder_gives_pooled_and_dense_features(config, grid, tmp_
         assert found.heat.shape == (2, 2, *grid)
 
 
+def test_shares_on_threads_give_what_one_batch_gives():
+    encoder = ClipEncoder(device="cpu", precision="float32")
+    whole = encoder.encode_image(pictures(11, 128))
+    encoder._crew = Crew(3)
+    parts = encoder.encode_image(pictures(11, 128))
+    torch.testing.assert_close(parts.tokens, whole.tokens, atol=1e-5, rtol=0)
+    torch.testing.assert_close(parts.pooled, whole.pooled, atol=1e-5, rtol=0)
+
+
+def test_bfloat16_says_nearly_the_same():
+    exact, short = (ClipEncoder(device="cpu", precision=p) for p in ("float32", "bfloat16"))
+    a, b = (e.encode_image(pictures(3, 128)) for e in (exact, short))
+    assert b.tokens.dtype == b.pooled.dtype == torch.float32
+    assert (a.tokens * b.tokens).sum(-1).min() > 0.99
+    with pytest.raises(UnknownNameError, match="bfloat16"):
+        ClipEncoder(device="cpu", precision="float8")
+
+
+def test_a_gpu_and_native_bfloat16_are_used_where_they_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    assert dtype_of("auto", torch.device("cuda")) is torch.bfloat16
+    for native, wanted in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda n=native: n)
+        assert dtype_of("auto", torch.device("cpu")) is wanted
+    assert dtype_of("float32", torch.device("cuda")) is torch.float32
+
+
 def test_what_open_clip_itself_computes(tmp_path):
     folder = save_model(tmp_path / "tiny", VIT)
-    encoder = ClipEncoder(str(folder), device="cpu")
+    encoder = ClipEncoder(str(folder), device="cpu", precision="float32")
     model = open_clip.create_model(f"local-dir:{folder}").eval()
     x = (torch.as_tensor(pictures()).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
     with torch.no_grad():
@@ -162,3 +192,28 @@ def test_folders_without_a_model(tmp_path):
     weights.unlink()
     with pytest.raises(CheckpointError, match="No CLIP weights"):
         ClipEncoder(str(folder))
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "vit_tiny_patch16_224"])
+def test_places_look_at_what_is_like_them(name):
+    """Two halves of different stuff: a token says the same as its own half, and not the other."""
+    torch.manual_seed(0)
+    cfg = VIT if name == "ViT-B-32" else TIMM
+    visual = open_clip.CLIP(**cfg).visual.eval()
+    size = cfg["vision_cfg"]["image_size"]
+    x = torch.zeros(1, 3, size, size)
+    x[..., size // 2 :] = torch.randn(3, 1, 1)
+    with torch.no_grad():
+        pooled, tokens, (gh, gw) = encode_dense(visual, x)
+        plain = visual(x)
+    torch.testing.assert_close(pooled, torch.nn.functional.normalize(plain, dim=-1))
+    alike = (tokens[0] @ tokens[0].T).view(gh, gw, gh, gw)[0, 0]
+    assert alike[:, : gw // 2].mean() > alike[:, gw // 2 :].mean()
+
+
+def test_correlative_attention_by_hand():
+    torch.manual_seed(0)
+    qkv = torch.randn(1, 3, 6)
+    q, k, v = qkv[0].split(2, dim=-1)
+    weight = (q @ q.T / 2**0.5).softmax(-1) + (k @ k.T / 2**0.5).softmax(-1)
+    torch.testing.assert_close(correlative(qkv, 1)[0], weight @ v)

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from vla_gym.errors import CheckpointError
+from vla_gym.language.vocabulary import COLOUR_SYNONYMS
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.phrases import deny, describe, draw_things
+from vla_gym.vlm.phrases import UNHEARD, WORDS, deny, describe, draw_things, stray
 from vla_gym.vlm.pretrain import PretrainConfig, Trainer, pretrain
 from vla_gym.vlm.pretrain_data import vocabulary
 from vla_gym.vlm.scenes import SceneSampler
@@ -90,3 +91,14 @@ def test_stopping_and_going_on_gives_the_same_weights(tmp_path):
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(CheckpointError, match="resume"):
         pretrain(PretrainConfig(out=str(tmp_path), resume=True, batch=2, threads=1, steps=1))
+
+
+def test_what_is_kept_out_of_pretraining_is_nowhere_in_it():
+    assert len(UNHEARD) > 50 and not set(UNHEARD) & set(WORDS)
+    assert set(COLOUR_SYNONYMS) <= set(WORDS)  # new to robots, not to CLIP
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        things = draw_things(rng)
+        phrases = [describe(rng, t, things) for t in things] + [deny(rng, things), stray(rng)]
+        said = {p.word for p in phrases if p} | {t.word for t in things}
+        assert not said & set(UNHEARD)

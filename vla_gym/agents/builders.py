@@ -97,6 +97,8 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         labels = demo_tokens(demos.labels) if tokens else demos.labels
     options = {"n_mixture": head.n_mixture, "min_scale": head.min_scale} if tokens else {}
     return SparsePPO(
+        # on the CPU even where there is a GPU: learning takes a hundredth of PPO's time, and its
+        # networks are smaller than what starting a GPU's kernels costs
         HeadPolicy, env, device="cpu", seed=config.seed, learning_rate=c.learning_rate,
         n_steps=c.n_steps, batch_size=c.batch_size, n_epochs=c.n_epochs, gamma=c.gamma,
         gae_lambda=c.gae_lambda, ent_coef=c.ent_coef, max_grad_norm=c.max_grad_norm,
@@ -113,7 +115,7 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
 def _make_sac(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> SparseSAC:
     c = config.sac
     return SparseSAC(
-        HeadSACPolicy, env, device="cpu", seed=config.seed, learning_rate=c.learning_rate,
+        HeadSACPolicy, env, device="auto", seed=config.seed, learning_rate=c.learning_rate,
         buffer_size=c.buffer_size, learning_starts=c.learning_starts, batch_size=c.batch_size,
         tau=c.tau, gamma=c.gamma, train_freq=1, n_steps=c.n_step,
         gradient_steps=max(1, round(c.updates_per_step * env.num_envs)),

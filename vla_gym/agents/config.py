@@ -134,8 +134,9 @@ class TrainConfig:
     """Seed of everything."""
     num_envs: int = 32
     """Worlds stepped together."""
-    threads: int = 0
-    """Threads of torch; 0 leaves its choice."""
+    threads: int = 1
+    """Threads that learning may use. Its networks are so small that one is fastest; CLIP, physics
+    and rendering take every core by themselves. 0 leaves torch's choice."""
     minutes: float = 20.0
     """Learning time, evaluations on the way included; the end of learning if it comes first."""
     steps: int = 2_000_000

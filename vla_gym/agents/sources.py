@@ -164,5 +164,6 @@ def make_source(
 
     if isinstance(encoder, str):
         encoder = ClipEncoder(encoder)
-    grounder = encoder if hasattr(encoder, "ground") else Grounder(encoder)
-    return ClipSource(grounder, venv.cameras.calibration("fixed"), blind)
+    camera = venv.cameras.calibration("fixed")
+    grounder = encoder if hasattr(encoder, "ground") else Grounder(encoder, camera)
+    return ClipSource(grounder, camera, blind)

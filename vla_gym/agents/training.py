@@ -57,11 +57,11 @@ class Run:
         from vla_gym.tracking.run_logger import RunLogger
 
         self.config = config.check()
-        if config.threads:
-            torch.set_num_threads(config.threads)
         self.resumed = run_folder.find_resume(config)
         # before the folder is made: what cannot be built shall leave nothing behind
         self.encoder = builders.make_encoder(config)
+        if config.threads:  # the encoder keeps the threads that it found
+            torch.set_num_threads(config.threads)
         raw = builders.make_raw_env(config, config.num_envs)
         self.folder = run_folder.prepare(config, self.resumed)
         self.log = RunLogger(self.folder, to_dict(config), config.wandb)

@@ -82,7 +82,9 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
     n_held = max(1, round(config.held_out * demos.n_episodes))
     held = np.isin(demos.episode, order[:n_held])
     labels = demo_tokens(demos.labels, head.n_bins) if isinstance(head, TokenHead) else demos.labels
-    x, y = torch.as_tensor(demos.features), torch.as_tensor(labels, dtype=torch.float32)
+    device = next(head.parameters()).device
+    x = torch.as_tensor(demos.features, device=device)
+    y = torch.as_tensor(labels, dtype=torch.float32, device=device)
     train, test = torch.as_tensor(np.flatnonzero(~held)), torch.as_tensor(np.flatnonzero(held))
     opt = torch.optim.Adam(head.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(

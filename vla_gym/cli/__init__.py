@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("vla_gym.cli.plan", "let a planner steer a policy, checked and safe; measure it"),
     "demo": ("vla_gym.cli.demo", "film or watch a policy at work"),
     "doctor": ("vla_gym.cli.doctor", "check this machine and say what is missing"),
+    "examine-clip": ("vla_gym.cli.examine_clip", "measure how well a CLIP finds what words name"),
     "pretrain-clip": ("vla_gym.cli.pretrain_clip", "train the embedded CLIP afresh"),
 }
 """Command -> module, what it does. A module is imported only when its command is asked for."""

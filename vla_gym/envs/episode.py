@@ -215,12 +215,19 @@ def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
     return np.array(flags + [False] * (n_slots - len(flags)))
 
 
+def named_slots(episode: Episode, task: Task) -> tuple[int, int]:
+    """Slots of the first and the last thing that the sentence names; of groups, the first member."""
+    played = {**{r: g[0] for r, g in episode.binding.groups.items()}, **episode.binding.roles}
+    order = [played[r] for r in task.roles if r in played]
+    return order[0], order[-1]
+
+
 def _elsewhere(
     rng: Generator, task: Task, binding: Binding, pos: NDArray, quat: NDArray
 ) -> tuple[float, float]:
     """A free spot 6 to 15 cm from the first role's thing, or where it is if there is none.
 
-    Drawers only slide a little way out.
+    Drawers only slide a little, those that are open inwards.
     """
     slots = [*binding.roles.values(), *(s for g in binding.groups.values() for s in g)]
     slot = slots[0]
@@ -228,7 +235,8 @@ def _elsewhere(
     others = np.arange(len(radii)) != slot
     here = pos[slot, :2]
     if binding.specs[slot].kind == "drawer":
-        spot = here + rng.uniform(0.005, 0.02) * quat_to_mat(quat[slot])[:2, 0]
+        far = rng.uniform(0.005, 0.02) * (-1 if task.start.opened[0] else 1)  # or it falls out
+        spot = here + far * quat_to_mat(quat[slot])[:2, 0]
         return float(spot[0]), float(spot[1])
     center, half = task.start.area(binding.specs[slot].kind)
     for _ in range(60):

@@ -30,6 +30,8 @@ PROPRIO_HIGH = np.concatenate(
     [np.full(part.stop - part.start, _LIMITS[name], np.float32) for name, part in PROPRIO.items()]
 )
 """Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach. Shape (26,)."""
+_DOWN = np.array([1.0, -1.0, -1.0])
+"""Columns of the home orientation: half a turn about x."""
 MAX_INSTRUCTION = 200
 """Longest instruction [characters]."""
 CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
@@ -53,25 +55,27 @@ def observation_space(image_size: int, cameras: tuple[str, ...]) -> spaces.Dict:
     return spaces.Dict(parts)
 
 
-def proprio(world: World) -> NDArray[np.float32]:
+def proprio(world: World, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
     """The robot's own state.
 
     Args:
         world: The worlds.
+        rows: Which of them; all by default. m in number.
 
     Returns:
-        Laid out as PROPRIO says. Shape (n, 26).
+        Laid out as PROPRIO says. Shape (m, 26).
     """
     n_arm = world.n_arm
-    out = np.empty((world.n, N_PROPRIO), np.float32)
-    out[:, 0:7] = world.qpos[:, :n_arm]
-    out[:, 7:14] = world.qvel[:, :n_arm]
-    out[:, 14:17] = world.tcp_pos
-    out[:, 17:20] = tilt(world.tcp_mat)
-    out[:, 20:23] = world.tcp_linvel
-    out[:, 23] = world.gripper_width
-    out[:, 24] = world.ctrl[:, n_arm]
-    out[:, 25] = world.qvel[:, n_arm] + world.qvel[:, n_arm + 1]
+    qvel, ctrl = world.qvel[rows], world.ctrl[rows]
+    out = np.empty((len(qvel), N_PROPRIO), np.float32)
+    out[:, 0:7] = world.qpos[rows, :n_arm]
+    out[:, 7:14] = qvel[:, :n_arm]
+    out[:, 14:17] = world.tcp_pos[rows]
+    out[:, 17:20] = tilt(world.tcp_mat[rows])
+    out[:, 20:23] = world.tcp_linvel[rows]
+    out[:, 23] = world.gripper_width[rows]
+    out[:, 24] = ctrl[:, n_arm]
+    out[:, 25] = qvel[:, n_arm] + qvel[:, n_arm + 1]
     return np.clip(out, -PROPRIO_HIGH, PROPRIO_HIGH, out=out)
 
 
@@ -84,11 +88,9 @@ def tilt(mat: NDArray) -> NDArray:
     Returns:
         World frame. Shape (n, 3), [rad].
     """
-    rel = mat @ np.diag([1.0, -1.0, -1.0])
-    axis = np.stack(
-        [rel[:, 2, 1] - rel[:, 1, 2], rel[:, 0, 2] - rel[:, 2, 0], rel[:, 1, 0] - rel[:, 0, 1]], 1
-    )
-    sine = 0.5 * np.linalg.norm(axis, axis=1)
-    cosine = 0.5 * (np.trace(rel, axis1=1, axis2=2) - 1.0)
+    rel = mat * _DOWN
+    axis = rel[:, [2, 0, 1], [1, 2, 0]] - rel[:, [1, 2, 0], [2, 0, 1]]
+    sine = 0.5 * np.sqrt((axis * axis).sum(axis=1))
+    cosine = 0.5 * (rel[:, 0, 0] + rel[:, 1, 1] + rel[:, 2, 2] - 1.0)
     angle = np.arctan2(sine, cosine)
     return axis * (0.5 * angle / np.maximum(sine, 1e-9))[:, None]

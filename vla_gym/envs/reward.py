@@ -169,10 +169,10 @@ def _lift(world: World, thing: View) -> tuple[list[NDArray], list[NDArray]]:
 
 def _count(near: list[NDArray], facts: list[NDArray]) -> tuple[NDArray, NDArray]:
     """The highest stage that is done, and the fraction of the one after it."""
-    k = len(facts)
-    done = np.select(facts[::-1], list(range(k, 0, -1)), 0)
-    part = np.select([done == i for i in range(k)], near, 1.0)
-    return done, np.clip(part, 0.0, 1.0)
+    reached = np.arange(1, len(facts) + 1)[:, None] * np.array(facts)
+    done = reached.max(axis=0)
+    part = np.array([*near, np.ones(len(done))])[done, np.arange(len(done))]
+    return done, part.clip(0.0, 1.0)
 
 
 def potential(goal: Predicate, world: World, roles: Roles) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,8 +19,8 @@ from vla_gym.language.vocabulary import (
     COLOUR_SYNONYMS,
     COLOURS,
     KIND_NOUNS,
-    all_colours,
     colour_distance,
+    colour_rgb,
     jitter,
 )
 from vla_gym.world.objects import KINDS, SIZES, ObjectSpec
@@ -360,12 +361,14 @@ def _options(
 
 
 def _is_apart(pair: Pair, taken: Sequence[Pair]) -> bool:
-    words = all_colours()
-    same = [words[c] for c, k in taken if k == pair[1]]
-    return not same or bool(
-        (colour_distance(np.array(same), np.array(words[pair[0]])) >= _APART).all()
-    )
+    return not any(kind == pair[1] and _look_alike(colour, pair[0]) for colour, kind in taken)
 
 
+@functools.cache
+def _look_alike(a: str, b: str) -> bool:
+    return bool(colour_distance(colour_rgb(a), colour_rgb(b)) < _APART)
+
+
+@functools.cache
 def _is_held_out(pair: Pair) -> bool:
     return pair[0] in _BASIC and held_out(_BASIC.index(pair[0]), _KIND_IDS[pair[1]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +39,8 @@ RENDER_SIZE = 480
 """Width and height of pictures from `render` [px]."""
 _REDRAWS = 50
 """How often an episode that starts solved is drawn anew."""
+_AT_HAND = 0.03
+"""Distance from the hand within which nothing is moved [m]."""
 _RESET_OPTIONS = ("instruction", "same_scene", "roles")
 
 
@@ -106,6 +109,9 @@ class TabletopVectorEnv(VectorEnv):
             many = np.zeros((num_envs, self.world.n_slots), bool)
             self.roles[name] = many if role.many else np.zeros(num_envs, np.int64)
         self._names = np.array([t.name for t in self.tasks], object)
+        self._reached = _stage_table(self._stages)
+        self._sentences = np.full(num_envs, "", object)
+        self._named = np.zeros((num_envs, 2), np.int64)
         self.episodes: list[ep.Episode] = []
         self._rngs: list[Generator] = []
         self.elapsed = np.zeros(num_envs, np.int64)
@@ -149,20 +155,14 @@ class TabletopVectorEnv(VectorEnv):
 
         Privileged. Of a group its first member; of things that are not there, whatever is last.
         """
-        slots = np.zeros((self.num_envs, 2), np.int64)
-        for i, episode in enumerate(self.episodes):
-            b = episode.binding
-            played = {**{r: g[0] for r, g in b.groups.items()}, **b.roles}
-            order = [played[r] for r in self.tasks[episode.task].roles if r in played]
-            slots[i] = order[0], order[-1]
-        return slots
+        return self._named.copy()
 
     # ---- Gymnasium ----------------------------------------------------------------------------
 
     @property
     def instructions(self) -> tuple[str, ...]:
         """The sentence of each world."""
-        return tuple(e.instruction for e in self.episodes)
+        return tuple(self._sentences) if self.episodes else ()
 
     def reset(
         self,
@@ -212,8 +212,8 @@ class TabletopVectorEnv(VectorEnv):
         if done.any():
             ids = np.flatnonzero(done)
             finals = np.full(self.num_envs, None, object)
-            for i in ids:
-                finals[i] = {key: value[i] for key, value in obs.items()}
+            for i in ids:  # copies: the first observations of new episodes take their place
+                finals[i] = {key: copy(value[i]) for key, value in obs.items()}
             self._begin(ids, {})
             self._refresh(obs, ids)
             final_info, infos = infos, infos | self._info()
@@ -391,7 +391,8 @@ class TabletopVectorEnv(VectorEnv):
             self.episodes = list(drawn)
         for i, episode in zip(ids, drawn, strict=True):
             self.episodes[i] = episode
-            self.task_id[i] = episode.task
+            self.task_id[i], self._sentences[i] = episode.task, episode.instruction
+            self._named[i] = ep.named_slots(episode, self.tasks[episode.task])
             self._others[i] = ep.graspable(episode, self.world.n_slots)
             for name, slot in episode.binding.roles.items():
                 self.roles[name][i] = slot
@@ -419,7 +420,8 @@ class TabletopVectorEnv(VectorEnv):
             executed = self.guard.execute(executed, self._substeps)
         self.elapsed += 1
         ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.num_envs, bool)
-        success = self._judge(ended)
+        with world.standing_still():
+            success = self._judge(ended)
         self._wrong |= (world.finger_touch.all(axis=2) & self._others).any(axis=1)
         rewards = success.astype(np.float64)
         if self.settings.reward_type == "dense":
@@ -465,7 +467,8 @@ class TabletopVectorEnv(VectorEnv):
             if self.elapsed[i] == e.move_at:
                 slots = [*e.binding.roles.values(), *(s for g in e.binding.groups.values() for s in g)]
                 still = np.linalg.norm(self.world.object_linvel[i, slots[0]]) < 0.05
-                if still and not self.world.finger_touch[i, slots[0]].any():
+                away = np.linalg.norm(self.world.tcp_pos[i] - self.world.object_pos[i, slots[0]])
+                if still and away > e.binding.specs[slots[0]].radius + _AT_HAND:
                     self.world.move(i, slots[0], e.move_to)
 
     def _checked(self, actions: NDArray) -> NDArray[np.float64]:
@@ -491,7 +494,7 @@ class TabletopVectorEnv(VectorEnv):
             for key in CAMERAS
             if key in self.settings.cameras
         }
-        obs["proprio"] = proprio(self.world)[rows]
+        obs["proprio"] = proprio(self.world, rows)
         obs["instruction"] = self.instructions
         return obs
 
@@ -503,23 +506,25 @@ class TabletopVectorEnv(VectorEnv):
             else:
                 obs[key][ids] = value
 
-    def _stage_names(self) -> NDArray:
-        """The names of the stages that each world has reached. Shape (n,), of tuples."""
-        names = np.empty(self.num_envs, object)
-        for i, (k, stage) in enumerate(zip(self.task_id, self._stage, strict=True)):
-            names[i] = self._stages[k][:stage]
-        return names
-
     def _info(self, success: NDArray[np.bool_] | None = None) -> dict[str, Any]:
         return {
             "is_success": np.zeros(self.num_envs, bool) if success is None else success,
             "stage": self._stage.copy(),
-            "stages": self._stage_names(),
+            "stages": self._reached[self.task_id, self._stage],
             "wrong_object": self._wrong.copy(),
             "violated": self._violated.copy(),
             "task": self._names[self.task_id],
-            "instruction": np.array(self.instructions, object),
+            "instruction": self._sentences.copy(),
         }
+
+
+def _stage_table(stages: Sequence[tuple[str, ...]]) -> NDArray:
+    """The names of the stages reached, by task and how many. Shape (n_tasks, most + 1), of tuples."""
+    table = np.empty((len(stages), max(map(len, stages)) + 1), object)
+    for k, names in enumerate(stages):
+        for count in range(table.shape[1]):
+            table[k, count] = names[:count]
+    return table
 
 
 def _find_tasks(task: str | Task | Sequence[Task]) -> tuple[Task, ...]:

@@ -315,9 +315,12 @@ def carry(world: World, thing: View, spot: NDArray, height: NDArray) -> Motion:
 
 
 def release(world: World) -> Motion:
-    """Open, then rise. After it: nothing is touched."""
+    """Open, as far as there is room, then rise. After it: nothing is touched."""
     delta = np.zeros((world.n, 3))
     open_share = np.clip((world.gripper_width - 0.055) / 0.02, 0.0, 1.0)
+    opening, speed = world.ctrl[:, world.n_arm], world.qvel[:, world.n_arm]
+    stuck = (opening > 0.07) & (np.abs(speed) < 0.003) & (world.gripper_width > 0.03)
+    open_share[stuck] = 1.0
     delta[:, 2] = 0.05 * open_share * (world.tcp_pos[:, 2] < 0.20)
     # a hand that leans stays so until it is off
     axis = world.tcp_mat[:, :, 2]
@@ -423,8 +426,9 @@ def nudge(
     height = np.where(off < 0.012, 0.014, np.maximum(0.09, _tallest(world, thing) + 0.02))
     to[:, 2] = height - tcp[:, 2]
     to[:, :2] *= np.clip(1.0 - (to[:, 2] - 0.02) / 0.05, 0.0, 1.0)[:, None]
-    # slippery things glide on
-    most = np.where(_SLIPPERY[thing.kind], np.sqrt(left) / _GLIDE.mean(), 0.03)
+    # slippery things glide on, and are hard to get behind once they are past
+    gentle = np.minimum(np.sqrt(left) / _GLIDE.mean(), 0.018)
+    most = np.where(_SLIPPERY[thing.kind], gentle, 0.03)
     forth = np.concatenate([ahead * np.minimum(left + 0.004, most)[:, None] + 0.7 * side,
                             (0.014 - tcp[:, 2])[:, None]], axis=1)  # fmt: skip
     return Motion(np.where(pushing[:, None], forth, to), np.zeros(n), -np.ones(n))

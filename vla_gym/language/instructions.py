@@ -15,7 +15,8 @@ PREPOSITIONS: dict[str, str] = {"bowl": "in", "mug": "in", "box": "in", "drawer"
 _IN, _ON = ("in", "into", "inside"), ("on", "onto")
 _SLOT = re.compile(r"\{(\w+)\}")
 _PLACED = re.compile(r"\b(in|into|inside|on|onto) \{(\w+)\}")
-_POLITE = ("please", "now", "robot")
+_POLITE = ("please", "now", "robot", "can", "could", "would", "will", "you")
+_SPELT = {"color": "colour"}
 
 
 def suits(template: str, kinds: Mapping[str, str]) -> bool:
@@ -64,10 +65,10 @@ def render(template: str, phrases: Mapping[str, object]) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words of a sentence, lower case, without punctuation and politeness."""
-    words = re.findall(r"[a-z]+", text.lower())
+    words = [_SPELT.get(w, w) for w in re.findall(r"[a-z]+", text.lower())]
     while words and words[0] in _POLITE:
         words = words[1:]
-    return words
+    return words[:-1] if words[-1:] == ["please"] else words
 
 
 def parse(text: str, templates: Sequence[str]) -> list[tuple[str, dict[str, Phrase]]]:

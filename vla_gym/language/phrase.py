@@ -16,6 +16,7 @@ from vla_gym.language.vocabulary import (
     SIZE_WORDS,
     all_colours,
     colour_name,
+    finer_colours,
 )
 
 SUPERLATIVES: dict[str, tuple[str, int]] = {
@@ -30,6 +31,7 @@ SUPERLATIVES: dict[str, tuple[str, int]] = {
 are the fixed camera's."""
 _SIZE_ORDER = {size: i for i, size in enumerate(SIZE_WORDS)}
 _EVERY = ("everything", "all")
+_LIKE = ("of", "the", "same", "colour", "as", "the")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Phrase:
     """One of `SUPERLATIVES`."""
     other_than: str | None = None
     """Colour word that it must not have."""
+    like: str | None = None
+    """Noun of the one thing whose colour it has."""
     every: bool = False
     """Whether all that fit are meant, not one."""
 
@@ -53,8 +57,11 @@ class Phrase:
         if self.every:
             return f"everything {self.colour}" if self.colour else f"all the {self.noun}s"
         words = ["the", self.superlative, self.size, self.colour, self.noun]
-        text = " ".join(w for w in words if w)
-        return f"{text} that is not {self.other_than}" if self.other_than else text
+        if self.other_than:
+            words += ["that is not", self.other_than]
+        if self.like:
+            words += [*_LIKE, self.like]
+        return " ".join(w for w in words if w)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -104,6 +111,11 @@ def resolve(phrase: Phrase, seen: Seen, among: Sequence[int] | None = None) -> l
         slots = [i for i in slots if _is_called(phrase.colour, seen, i)]
     if phrase.other_than:
         slots = [i for i in slots if not _is_called(phrase.other_than, seen, i)]
+    if phrase.like:
+        model = [i for i, k in enumerate(seen.kinds) if k in kinds_of(phrase.like)]
+        if len(model) != 1:
+            return []
+        slots = [i for i in slots if i != model[0] and seen.colours[i] == seen.colours[model[0]]]
     if phrase.size:
         slots = [i for i in slots if seen.sizes[i] == size_of(phrase.size)]
     if phrase.superlative and slots:
@@ -126,6 +138,15 @@ def _is_called(word: str, seen: Seen, i: int) -> bool:
     return word == own or (
         word in COLOURS and own not in COLOURS and colour_name(seen.rgb[i]) == word
     )
+
+
+def _colour(words: Sequence[str], at: int, nouns: Sequence[str]) -> str:
+    """The colour before the next noun, perhaps one of several words; "the stone" has none."""
+    end = next((i for i in range(at + 1, min(at + 5, len(words))) if words[i] in nouns), at)
+    name = " ".join(words[at:end])
+    if name in all_colours() or (name and name in finer_colours()):
+        return name
+    return words[at] if at < len(words) and words[at] in all_colours() else ""
 
 
 def read_phrase(words: Sequence[str], at: int) -> tuple[int, Phrase | None, list[str]]:
@@ -160,9 +181,11 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, Phrase | None, list
     groups = {"superlative": list(SUPERLATIVES), "size": sizes, "colour": colours}
     allowed = [*SUPERLATIVES, *sizes, *colours, *nouns]
     for name, group in groups.items():
-        if at < len(words) and words[at] in group:
-            found[name] = words[at]
-            at += 1
+        rare = _colour(words, at, nouns) if name == "colour" else ""
+        said = rare or (words[at] if at < len(words) else "")
+        if rare or said in group:
+            found[name] = said
+            at += len(said.split())
             allowed = allowed[allowed.index(group[-1]) + 1 :]
     if at >= len(words) or words[at] not in nouns:
         return at, None, allowed
@@ -171,4 +194,12 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, Phrase | None, list
         if at + 3 >= len(words) or words[at + 3] not in colours:
             return at + 3, None, colours
         return at + 4, Phrase(noun=noun, other_than=words[at + 3], **found), []
+    if tuple(words[at : at + 3]) == _LIKE[:3]:  # nothing else begins so
+        for word in _LIKE:
+            if at >= len(words) or words[at] != word:
+                return at, None, [word]
+            at += 1
+        if at >= len(words) or words[at] not in nouns:
+            return at, None, nouns
+        return at + 1, Phrase(noun=noun, like=words[at], **found), []
     return at, Phrase(noun=noun, **found), []

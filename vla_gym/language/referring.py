@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from numpy.random import Generator
 
 from vla_gym.errors import InstructionError
 from vla_gym.language.phrase import SUPERLATIVES, Phrase, Seen, resolve
 from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS, SIZE_WORDS
+
+T = TypeVar("T")
 
 
 def refer(
@@ -26,7 +29,8 @@ def refer(
         index: Which one to name.
         rng: Chooses where there is a choice; None takes the plainest.
         synonyms: Use another noun of the kind than the usual one.
-        reasoning: Use a superlative or an exclusion instead of the thing's own colour, if one fits.
+        reasoning: Use a superlative, an exclusion or a likeness instead of the thing's own colour,
+            if one fits.
         among: Slots that the listener would think of; None for all.
 
     Raises:
@@ -63,8 +67,17 @@ def _candidates(
 
 def _reasoned(seen: Seen, noun: str, colour: str, rng: Generator | None) -> Iterator[Phrase]:
     others = sorted({c for c, k in zip(seen.colours, seen.kinds, strict=True) if k} - {colour})
-    options = [Phrase(noun, superlative=word) for word in SUPERLATIVES]
-    options += [Phrase(noun, other_than=word) for word in others]
-    options += [Phrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES]
-    order = range(len(options)) if rng is None else rng.permutation(len(options))
-    yield from (options[i] for i in order)
+    alike = [k for k, c in zip(seen.kinds, seen.colours, strict=True) if k and c == colour]
+    ways = [
+        [Phrase(noun, superlative=word) for word in SUPERLATIVES],
+        [Phrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES],
+        [Phrase(noun, other_than=word) for word in others],
+        [Phrase(noun, like=KIND_NOUNS[k][0]) for k in alike],
+    ]
+    for options in _shuffled(ways, rng):
+        yield from _shuffled(options, rng)
+
+
+def _shuffled(items: Sequence[T], rng: Generator | None) -> list[T]:
+    order = range(len(items)) if rng is None else rng.permutation(len(items))
+    return [items[i] for i in order]

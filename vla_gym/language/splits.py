@@ -38,7 +38,8 @@ AXES: dict[str, str] = {
     "lights": "light from other sides, brighter and darker",
     "cameras": "the fixed camera moved",
     "moved": "a thing is moved in the middle of the episode",
-    "reasoning": "superlatives and exclusions (the leftmost cube, the mug that is not red)",
+    "reasoning": "superlatives, exclusions, likeness (the leftmost cube, the mug that is not red, "
+    "the ball of the same colour as the plate)",
 }
 """Ways of being new, for `novelty` of `gymnasium.make`; each alone or several together."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,6 +63,8 @@ COLOUR_SYNONYMS: dict[str, RGB] = {
 }
 """Further colour words with their own sRGB: known from pretraining, never from robot episodes."""
 
+_VULGAR = re.compile(r"\b(poo|poop|shit|puke|barf|vomit|snot|boogers?|piss|diarrhea)\b")
+
 KIND_NOUNS: dict[str, tuple[str, ...]] = {
     "cube": ("cube", "block"),
     "cylinder": ("cylinder", "tube"),
@@ -106,6 +110,24 @@ def all_colours() -> dict[str, RGB]:
     return {**COLOURS, **COLOUR_SYNONYMS}
 
 
+@functools.cache
+def finer_colours() -> dict[str, RGB]:
+    """Names out of XKCD's colour survey that are not in `all_colours`, some of several words.
+
+    Randall Munroe, "Color Survey Results", 2010, in the public domain, as matplotlib ships them;
+    without the vulgar ones and those with signs in them.
+    """
+    from matplotlib.colors import XKCD_COLORS, to_rgb  # slow to import, and seldom needed
+
+    names = {name.removeprefix("xkcd:"): code for name, code in XKCD_COLORS.items()}
+    known = all_colours()
+    return {
+        name: to_rgb(code)
+        for name, code in names.items()
+        if name not in known and re.fullmatch("[a-z ]+", name) and not _VULGAR.search(name)
+    }
+
+
 def lab(rgb: Sequence[float] | NDArray) -> NDArray:
     """Turn sRGB into CIELAB (CIE 15, D65).
 
@@ -136,16 +158,27 @@ def colour_name(rgb: Sequence[float] | NDArray, words: dict[str, RGB] | None = N
         words: Words to choose from; the basic ones by default.
     """
     words = COLOURS if words is None else words
-    names = list(words)
-    return names[int(np.argmin(colour_distance(np.array([words[w] for w in names]), rgb)))]
+    away = np.linalg.norm(_labs(tuple(words.values())) - lab(rgb), axis=-1)
+    return list(words)[int(away.argmin())]
+
+
+@functools.cache
+def _labs(colours: tuple[RGB, ...]) -> NDArray:
+    return lab(colours)
 
 
 def colour_rgb(word: str) -> RGB:
-    """Look up the sRGB of a colour word."""
+    """Look up the sRGB of a colour word.
+
+    Raises:
+        UnknownNameError: If it is neither in `all_colours` nor in `finer_colours`.
+    """
     words = all_colours()
-    if word not in words:
-        raise UnknownNameError("colour word", word, words)
-    return words[word]
+    if word in words:
+        return words[word]
+    if word in finer_colours():
+        return finer_colours()[word]
+    raise UnknownNameError("colour word", word, words)
 
 
 def jitter(rng: Generator, word: str, strength: float = 1.0) -> RGB:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vla_gym.errors import InvalidConfigError
+from vla_gym.vlm.correlative import input_of, is_plain, open_clip_block, timm_block
 
 
 def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
@@ -19,8 +20,8 @@ def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int
         images: Normalised pictures. Shape (n, 3, h, w).
 
     Returns:
-        Pooled (n, d), tokens (n, gh * gw, d) row by row from the top left, both L2-normalised; and
-        (gh, gw).
+        Pooled (n, d), tokens (n, gh * gw, d) row by row from the top left, both L2-normalised and
+        float32; and (gh, gw).
 
     Raises:
         InvalidConfigError: If the tower offers no dense features.
@@ -34,27 +35,38 @@ def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int
             f"An image tower of type {type(visual).__name__} gives no dense tokens here. Use a"
             " model with a ViT or timm tower, for example 'ViT-B-32', or model='embedded'."
         )
+    # in float32, whatever the tower computes in: else the lengths are off by half a percent
+    pooled, tokens = pooled.float(), tokens.float()
     return functional.normalize(pooled, dim=-1), functional.normalize(tokens, dim=-1), grid
 
 
 def _vit(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    out = visual.forward_intermediates(images, indices=1, normalize_intermediates=True)
-    fmap = out["image_intermediates"][-1]  # (n, width, gh, gw)
-    tokens = fmap.flatten(2).transpose(1, 2)
-    if visual.proj is not None:
-        tokens = tokens @ visual.proj
-    return out["image_features"], tokens, (fmap.shape[-2], fmap.shape[-1])
+    block = visual.transformer.resblocks[-1]
+    with input_of(block) as seen:
+        pooled = visual(images)
+    pooled = pooled[0] if isinstance(pooled, tuple) else pooled
+    x = seen[0] if visual.transformer.batch_first else seen[0].transpose(0, 1)
+    x = visual.ln_post(open_clip_block(block, x))[:, 1:]  # without the class token
+    tokens = x if visual.proj is None else x @ visual.proj
+    return pooled, tokens, tuple(visual.grid_size)
 
 
 def _timm(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
     trunk = visual.trunk
-    features = trunk.forward_features(images)
+    features, dense = timm_features(trunk, images)
     pooled = visual.head(trunk.forward_head(features))
-    if features.ndim == 4:
-        tokens, grid = _conv_tokens(visual, features)
-    else:
-        tokens, grid = _vit_tokens(visual, features)
+    split = _conv_tokens if dense.ndim == 4 else _vit_tokens
+    tokens, grid = split(visual, dense)
     return pooled, tokens, grid
+
+
+def timm_features(trunk: Any, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Run a timm trunk once: its features as they are pooled, and as places are read off them."""
+    blocks = getattr(trunk, "blocks", None)
+    last = blocks[-1] if blocks is not None and len(blocks) and is_plain(blocks[-1]) else None
+    with input_of(last or nn.Identity()) as seen:
+        features = trunk.forward_features(images)
+    return features, features if last is None else trunk.norm(timm_block(last, seen[0]))
 
 
 def _conv_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -100,13 +112,21 @@ def to_input(images: Any, size: tuple[int, int], mean: Tensor, std: Tensor) -> T
 
     Returns:
         Shape (n, 3, h, w) float32.
+
+    Raises:
+        InvalidConfigError: If the shape or type is wrong.
     """
+    if images.ndim != 4 or images.shape[-1] != 3 or "uint8" not in str(images.dtype):
+        raise InvalidConfigError(
+            f"Pictures must be uint8 of shape (n, height, width, 3), got {images.dtype} of"
+            f" shape {tuple(images.shape)}."
+        )
     x = torch.as_tensor(images).to(mean.device)
     # (n, H, W, 3) seen as (n, 3, H, W) is channels-last memory already: no copy
-    x = x.permute(0, 3, 1, 2).float()
+    x = x.permute(0, 3, 1, 2)
     if tuple(x.shape[-2:]) != size:
         x = functional.interpolate(
-            x, size=size, mode="bicubic", antialias=True, align_corners=False
+            x.float(), size=size, mode="bicubic", antialias=True, align_corners=False
         )
         x = x.clamp_(0.0, 255.0)
     scale = (1.0 / (255.0 * std)).view(1, 3, 1, 1)

@@ -16,7 +16,7 @@ from torch import nn
 from vla_gym.errors import CheckpointError
 from vla_gym.vlm import tower
 from vla_gym.vlm.roles import ROLES_FILE, RoleReader
-from vla_gym.vlm.tokens import learn_merges, vocabulary_size, write_merges
+from vla_gym.vlm.tokens import BPE_FILE, learn_merges, vocabulary_size, write_merges
 
 CONFIG_FILE, WEIGHTS_FILE = "open_clip_config.json", "open_clip_model.safetensors"
 EMBED_DIM, CONTEXT, TEXT_WIDTH, TEXT_LAYERS = 128, 48, 128, 2
@@ -27,8 +27,7 @@ def model_config(vocab_size: int) -> dict[str, Any]:
     """open_clip's description of the embedded model."""
     return {
         "embed_dim": EMBED_DIM,
-        "init_logit_scale": 2.3026,  # SigLIP's start: scale 10, bias -10
-        "init_logit_bias": -10.0,
+        "init_logit_scale": 2.3026,
         "vision_cfg": {
             "timm_model_name": tower.TOWER_NAME,
             "timm_model_pretrained": False,
@@ -68,24 +67,29 @@ def build(folder: Path, words: list[str]) -> tuple[open_clip.CLIP, RoleReader, A
     return clip, RoleReader(TEXT_WIDTH, EMBED_DIM), tokenizer
 
 
-def warm_start(clip: nn.Module, roles: RoleReader, folder: Path) -> None:
-    """Take over an earlier model's weights, except those of single words.
+def warm_start(clip: nn.Module, roles: RoleReader, tokenizer: Any, folder: Path) -> None:
+    """Take over an earlier model's weights; words that it did not have keep their random ones.
 
     Args:
         clip: Changed in place.
         roles: Changed in place.
+        tokenizer: The new model's.
         folder: Of the earlier model.
 
     Raises:
         CheckpointError: If there is no such model, or it has another shape.
     """
+    words = "token_embedding.weight"
     try:
-        for module, name in ((clip, WEIGHTS_FILE), (roles, ROLES_FILE)):
-            weights = load_file(folder / name)
-            weights.pop("token_embedding.weight", None)
-            missing, unknown = module.load_state_dict(weights, strict=False)
-            if unknown or set(missing) - {"token_embedding.weight"}:
-                raise CheckpointError(f"{folder / name} belongs to a model of another shape.")
+        weights = load_file(folder / WEIGHTS_FILE)
+        weights.pop("logit_bias", None)  # of models trained with another contrast
+        old = open_clip.SimpleTokenizer(str(folder / BPE_FILE), context_length=CONTEXT).encoder
+        rows = clip.state_dict()[words].clone()
+        for word, i in tokenizer.encoder.items():
+            if word in old:
+                rows[i] = weights[words][old[word]]
+        clip.load_state_dict({**weights, words: rows})
+        roles.load_state_dict(load_file(folder / ROLES_FILE))
     except (OSError, RuntimeError, SafetensorError) as fault:
         raise CheckpointError(f"Cannot begin from the model in {folder}: {fault}") from fault
 

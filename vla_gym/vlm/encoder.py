@@ -21,6 +21,7 @@ from vla_gym.errors import (
 )
 from vla_gym.vlm import tower
 from vla_gym.vlm.dense import encode_dense, to_input
+from vla_gym.vlm.inference import Crew, dtype_of
 from vla_gym.vlm.roles import ROLES_FILE, RoleReader
 from vla_gym.vlm.tokens import BPE_FILE
 
@@ -51,19 +52,27 @@ class ClipEncoder:
         pretrained: open_clip's tag or a file of weights, for open_clip model names; may also be
             part of the name: ``"ViT-B-32:laion2b_s34b_b79k"``.
         device: ``"auto"`` takes a GPU if there is one.
+        precision: Of the image tower: ``"float32"``, ``"bfloat16"``, or ``"auto"``, which takes
+            bfloat16 where the device multiplies it natively.
 
     Raises:
-        UnknownNameError: If open_clip knows no such model, or no such weights for it.
+        UnknownNameError: If open_clip knows no such model, or no such weights for it, or there is
+            no such precision.
         HubError: If weights cannot be fetched.
         CheckpointError: If a folder holds no usable model.
     """
 
     def __init__(
-        self, model: str = EMBEDDED, pretrained: str | None = None, device: str = "auto"
+        self,
+        model: str = EMBEDDED,
+        pretrained: str | None = None,
+        device: str = "auto",
+        precision: str = "auto",
     ) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
+        self.dtype = dtype_of(precision, self.device)
         self.name = model
         self.folder = _folder_of(model)
         if self.folder is not None:
@@ -75,6 +84,9 @@ class ClipEncoder:
         self.clip.eval().requires_grad_(False)
         tower.fuse_batch_norm(self.clip.visual)
         self.clip.to(self.device, memory_format=torch.channels_last)
+        self.clip.visual.to(self.dtype)
+        # a GPU is one worker, whoever calls it
+        self._crew = Crew(torch.get_num_threads() if self.device.type == "cpu" else 1)
         has_roles = self.folder is not None and (self.folder / ROLES_FILE).is_file()
         self.roles: RoleReader | None = None
         if has_roles and self.folder is not None:
@@ -101,14 +113,16 @@ class ClipEncoder:
         Raises:
             InvalidConfigError: If the shape or type is wrong.
         """
-        if images.ndim != 4 or images.shape[-1] != 3 or "uint8" not in str(images.dtype):
-            raise InvalidConfigError(
-                f"Pictures must be uint8 of shape (n, height, width, 3), got {images.dtype} of"
-                f" shape {tuple(images.shape)}."
-            )
-        x = to_input(images, self.image_size, self._mean, self._std)
+        parts = self._crew.map(self._encode, images)
+        pooled, tokens = zip(*parts, strict=True)
+        return ImageFeatures(torch.cat(pooled), torch.cat(tokens))
+
+    @torch.inference_mode()
+    def _encode(self, images: NDArray[np.uint8] | Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled and dense features of one share of a batch."""
+        x = to_input(images, self.image_size, self._mean, self._std).to(self.dtype)
         pooled, tokens, self.grid = encode_dense(self.clip.visual, x)
-        return ImageFeatures(pooled.float(), tokens.float())
+        return pooled, tokens
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:

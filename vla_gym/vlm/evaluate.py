@@ -78,7 +78,7 @@ def score(point: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> Lo
         views: Pictures of the fixed camera.
         slots: Truth. Shape (n, k, len(ROLES)).
     """
-    uv = point.numpy()
+    uv = point.cpu().numpy()
     nominal = views.nominal.deproject(uv, POINT_HEIGHT)[..., :2]
     own = np.stack(
         [c.deproject(p, POINT_HEIGHT)[..., :2] for c, p in zip(views.cameras, uv, strict=True)]
@@ -100,7 +100,7 @@ def score(point: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> Lo
     other_away = np.linalg.norm(uv - views.point[rows, slots[..., ::-1]], axis=-1)
     both = seen & seen[..., ::-1]
     swapped = np.where(both, other_away < own_away, np.nan)
-    flat = (error, own_error, right, confidence.numpy(), present, swapped)
+    flat = (error, own_error, right, confidence.cpu().numpy(), present, swapped)
     return LocateScores(*(np.asarray(x, float).ravel() for x in flat))
 
 

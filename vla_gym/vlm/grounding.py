@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
+from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, plain, understand
 from vla_gym.vlm.roles import ROLES, text_hidden
+from vla_gym.world.camera import Calibration
 
-__all__ = ["ROLES", "Grounder", "Grounding", "soft_argmax", "split_roles"]
+__all__ = ["ROLES", "THERE", "Grounder", "Grounding", "soft_argmax", "split_roles"]
 
 _BREAKS = re.compile(
     r"\b(?:on top of|in front of|next to|left of|right of|so that|into|inside|onto|upon|towards?|"
@@ -27,6 +29,8 @@ _LEAD = re.compile(
 )
 _WINDOW = 2
 _LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
+THERE = 0.5
+"""Confidence from which a thing counts as being there."""
 _Z_CONFIDENT = 3.0  # standard deviations above the map's mean at which confidence is 1/2
 
 
@@ -100,13 +104,18 @@ class Grounder:
     The embedded CLIP reads one query per role from the whole instruction. With other CLIP models
     the instruction is cut into phrases, which are encoded one by one.
 
+    What compares or rules out ("the leftmost cube", "the mug that is not red") is left to
+    `vla_gym.vlm.reasoning`, over all that fits the rest of the phrase.
+
     Args:
         encoder: The CLIP.
+        calibration: The camera, to compare places on the table instead of in the picture.
     """
 
-    def __init__(self, encoder: ClipEncoder) -> None:
-        self.encoder = encoder
+    def __init__(self, encoder: ClipEncoder, calibration: Calibration | None = None) -> None:
+        self.encoder, self.calibration = encoder, calibration
         self._cache: dict[str, Tensor] = {}
+        self._requests: dict[str, Request] = {}
 
     @torch.inference_mode()
     def queries(self, instructions: Sequence[str]) -> Tensor:
@@ -146,21 +155,57 @@ class Grounder:
             features: Of n pictures.
             instructions: One per picture.
         """
-        queries = self.queries(instructions)
-        grid = self.encoder.grid
-        reader, shifts = self.encoder.roles, None
+        requests = [self._understand(text) for text in instructions]
+        queries = self.queries([request.plain for request in requests])
+        reader = self.encoder.roles
+        heat = self._heat(features.tokens, queries)
+        shifts = reader.shifts(features.tokens) if reader is not None else None
+        for i, request in enumerate(requests):
+            if request.phrases:
+                shift = shifts[i : i + 1] if shifts is not None else None
+                heat[i] = self._reasoned(request, heat[i], features.tokens[i : i + 1], shift)
         if reader is not None:
-            heat, shifts = reader.heat(features.tokens, queries), reader.shifts(features.tokens)
-            confidence = heat.amax(dim=-1).sigmoid()
+            confidence = heat.amax(dim=(-2, -1)).sigmoid()
         else:
-            cosine = queries @ features.tokens.transpose(1, 2)
-            mean, std = cosine.mean(-1, keepdim=True), cosine.std(-1, keepdim=True) + 1e-6
-            heat = _LOGIT_SCALE * (cosine - mean)
-            peak = ((cosine - mean) / std).amax(dim=-1)
-            present = queries.abs().sum(-1) > 0
-            confidence = (peak - _Z_CONFIDENT).sigmoid() * present
-        heat = heat.view(*heat.shape[:2], *grid)
+            flat = heat.flatten(-2) / _LOGIT_SCALE
+            peak = flat.amax(-1) / (flat.std(-1) + 1e-6)
+            confidence = (peak - _Z_CONFIDENT).sigmoid() * (queries.abs().sum(-1) > 0)
         return Grounding(heat, soft_argmax(heat, shifts), confidence)
+
+    def _heat(self, tokens: Tensor, queries: Tensor) -> Tensor:
+        """Logits of queries (n, q, d) on tokens (n, k, d). Shape (n, q, gh, gw)."""
+        if self.encoder.roles is not None:
+            heat = self.encoder.roles.heat(tokens, queries)
+        else:
+            cosine = queries @ tokens.transpose(1, 2)
+            heat = _LOGIT_SCALE * (cosine - cosine.mean(-1, keepdim=True))
+        return heat.view(*heat.shape[:2], *self.encoder.grid)
+
+    def _reasoned(
+        self, request: Request, heat: Tensor, tokens: Tensor, shift: Tensor | None
+    ) -> Tensor:
+        """One picture's maps, each with nothing left but the thing that is meant."""
+
+        def ask(text: str) -> Tensor:
+            return self._heat(tokens, self.queries([text])[:, :1])[0, 0]
+
+        bare = self.queries([str(plain(phrase)) for phrase in request.phrases])[:, 0]
+        meant = by_role(request, self.queries([request.plain])[0], bare)
+        maps = list(heat)
+        for r, phrase in enumerate(meant):
+            if phrase is not None and needs_reasoning(phrase):
+                maps[r] = choose(
+                    ask(str(plain(phrase))), phrase, ask,
+                    lambda m: soft_argmax(m[None], shift)[0], self.calibration,
+                )  # fmt: skip
+        return torch.stack(maps)
+
+    def _understand(self, text: str) -> Request:
+        if text not in self._requests:
+            if len(self._requests) > 20_000:
+                self._requests.clear()
+            self._requests[text] = understand(text)
+        return self._requests[text]
 
     def _read(self, texts: list[str]) -> Tensor:
         reader = self.encoder.roles

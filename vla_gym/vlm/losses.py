@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
-from open_clip.loss import SigLipLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,8 +21,24 @@ from vla_gym.vlm.pretrain_data import (
 from vla_gym.vlm.roles import RoleReader, text_hidden, text_pooled
 from vla_gym.vlm.scenes import Views
 
-_POSITIVE_WEIGHT = 3.0
+_POSITIVE_WEIGHT = 2.0
 _WINDOW = 2.5
+
+
+@dataclass
+class Memory:
+    """Pictures and captions of the last batches, as more of what does not belong together."""
+
+    size: int = 512
+    """How many are kept."""
+    pictures: Tensor = field(default_factory=lambda: torch.zeros(0))
+    captions: Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    def add(self, pictures: Tensor, captions: Tensor) -> None:
+        """Remember a batch, each L2-normalised, shape (n, d); the oldest is forgotten."""
+        for name, new in (("pictures", pictures), ("captions", captions)):
+            old = getattr(self, name).to(new).view(-1, new.shape[1])
+            setattr(self, name, torch.cat([new.detach(), old])[: self.size])
 
 
 @dataclass
@@ -30,14 +46,15 @@ class Losses:
     """Terms of the training loss."""
 
     contrast: Tensor
-    """SigLIP between pictures and captions."""
+    """Cross-entropy between pictures and captions, both ways."""
     presence: Tensor
     """Binary cross-entropy of each cell of each role's map."""
     place: Tensor
     """Cross-entropy of the map over cells, for things that are seen."""
     point: Tensor
     """Distance of the soft-argmax from the aim, for things that are seen [cells]."""
-
+    sure: Tensor
+    """Binary cross-entropy of each map's highest cell: is it there at all?"""
     others: Tensor
     """Presence of every bare phrase in every picture of the batch."""
     others_place: Tensor
@@ -49,7 +66,8 @@ class Losses:
         """Weighted sum."""
         presence = 0.2 * self.presence + 0.3 * self.others
         place = 0.5 * self.place + 0.3 * self.others_place
-        return 0.2 * self.contrast + presence + place + 0.7 * self.point + self.facts
+        more = 0.2 * self.contrast + 0.7 * self.point + 0.5 * self.sure + self.facts
+        return presence + place + more
 
     def numbers(self) -> dict[str, float]:
         """Plain values by name."""
@@ -77,15 +95,15 @@ def read_texts(clip: nn.Module, roles: RoleReader, tokenizer: object, texts: lis
         Shape (len(texts), len(ROLES), d).
     """
     unique = list(dict.fromkeys(texts))
-    ids = tokenizer(unique)  # type: ignore[operator]
-    length = ids.argmax(dim=-1)
-    order = length.argsort(stable=True)
+    device = roles.question.device
+    ids = tokenizer(unique).to(device)  # type: ignore[operator]
+    order = ids.argmax(dim=-1).argsort(stable=True)
     parts = [p for p in order.tensor_split(3) if len(p)]
     read = torch.cat([roles(text_hidden(clip, ids[p]), ids[p]) for p in parts])
     back = torch.empty_like(order)
-    back[order] = torch.arange(len(order))
+    back[order] = torch.arange(len(order), device=device)
     index = {text: int(back[i]) for i, text in enumerate(unique)}
-    return read[torch.tensor([index[t] for t in texts])]
+    return read[torch.tensor([index[t] for t in texts], device=device)]
 
 
 def compute(
@@ -96,6 +114,8 @@ def compute(
     images: Tensor,
     views: Views,
     queries: Queries,
+    memory: Memory,
+    half: bool = False,
 ) -> Losses:
     """All loss terms of one batch.
 
@@ -107,40 +127,67 @@ def compute(
         images: Tower input. Shape (n, 3, h, w).
         views: The pictures' truth.
         queries: Sentences about them.
+        memory: Earlier pictures and captions; this batch is added.
+        half: Whether the image tower computes in bfloat16.
     """
-    pooled, tokens, (gh, gw) = encode_dense(clip.visual, images)
+    device = images.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        pooled, tokens, (gh, gw) = encode_dense(clip.visual, images)
+    pooled, tokens = pooled.float(), tokens.float()
     n, k, r = queries.slots.shape
     texts = [t for row in queries.texts for t in row]
     read = read_texts(clip, roles, tokenizer, texts + [p.text for p in queries.phrases])
     heat = roles.heat(tokens, read[: n * k].view(n, k * r, -1)).view(n, k, r, -1)
     others = roles.heat(tokens, read[n * k :, 0].expand(n, -1, -1))
-    goal, counts, point, seen = (torch.from_numpy(x) for x in role_targets(views, queries.slots))
-    ids = tokenizer(queries.captions)  # type: ignore[operator]
+    goal, counts, point, seen = _tensors(role_targets(views, queries.slots), device)
+    ids = tokenizer(queries.captions).to(device)  # type: ignore[operator]
     caption = text_pooled(clip, text_hidden(clip, ids), ids)
-    contrast = SigLipLoss()(pooled, caption, clip.logit_scale.exp(), clip.logit_bias)  # type: ignore
+    contrast = _contrast(pooled, caption, memory, clip.logit_scale.exp())  # type: ignore
     shifts = roles.shifts(tokens)[torch.nonzero(seen)[:, 0]]
     terms = (
         contrast, _presence(heat[counts], goal[counts]), _place(heat[seen], goal[seen]),
         _point_loss(heat[seen], shifts, point[seen], gh, gw),
     )  # fmt: skip
-    goal, counts, seen = (torch.from_numpy(x) for x in phrase_targets(views, queries.fit))
-    more = _presence(others[counts], goal[counts]), _place(others[seen], goal[seen])
+    sure = _sure(heat[counts], seen[counts])
+    goal, counts, seen = _tensors(phrase_targets(views, queries.fit), device)
+    sure = sure + _sure(others[counts], seen[counts])
+    more = sure, _presence(others[counts], goal[counts]), _place(others[seen], goal[seen])
     about_cells = _facts(facts(tokens).flatten(0, 1), cell_truth(views).reshape(-1, 4))
-    about_words = _facts(facts(read[: n * k]).flatten(0, 1), queries.meant.reshape(-1, 4))
+    words = torch.cat([read[: n * k].flatten(0, 1), read[n * k :, 0]])
+    about_words = _facts(facts(words), np.concatenate([queries.meant.reshape(-1, 4), queries.told]))
     return Losses(*terms, *more, about_cells + about_words)
 
 
+def _tensors(arrays: tuple[NDArray, ...], device: torch.device) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(a).to(device) for a in arrays)
+
+
+def _contrast(pooled: Tensor, caption: Tensor, memory: Memory, scale: Tensor) -> Tensor:
+    right = torch.arange(len(pooled), device=pooled.device)
+    old = (m.to(pooled).view(-1, pooled.shape[1]) for m in (memory.captions, memory.pictures))
+    captions, pictures = (torch.cat(pair) for pair in zip((caption, pooled), old, strict=True))
+    to_words, to_pictures = scale * pooled @ captions.T, scale * caption @ pictures.T
+    memory.add(pooled, caption)
+    return 0.5 * (
+        functional.cross_entropy(to_words, right) + functional.cross_entropy(to_pictures, right)
+    )
+
+
+def _sure(heat: Tensor, seen: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(heat.amax(-1), seen.float())
+
+
 def _facts(told: Tensor, truth: NDArray) -> Tensor:
-    goal = torch.from_numpy(truth)
+    goal = torch.from_numpy(truth).to(told.device)
     kind, colour = ~goal[:, 0].isnan(), ~goal[:, 1].isnan()
-    rare = torch.ones(NOTHING + 1)
+    rare = torch.ones(NOTHING + 1, device=told.device)
     rare[NOTHING] = 0.1
     scores = functional.cross_entropy(told[kind, :-3], goal[kind, 0].long(), weight=rare)
     return scores + 4.0 * functional.smooth_l1_loss(told[colour, -3:], goal[colour, 1:], beta=0.1)
 
 
 def _presence(heat: Tensor, goal: Tensor) -> Tensor:
-    weight = torch.tensor(_POSITIVE_WEIGHT)
+    weight = torch.tensor(_POSITIVE_WEIGHT, device=heat.device)
     cells = functional.binary_cross_entropy_with_logits(
         heat, goal, reduction="none", pos_weight=weight
     )
@@ -155,8 +202,8 @@ def _place(heat: Tensor, goal: Tensor) -> Tensor:
 def _point_loss(heat: Tensor, shifts: Tensor, point: Tensor, gh: int, gw: int) -> Tensor:
     rows = torch.arange(gh).repeat_interleave(gw)
     cols = torch.arange(gw).repeat(gh)
-    cell = torch.stack([cols, rows], -1).float()
-    size = torch.tensor([gw, gh])
+    cell = torch.stack([cols, rows], -1).to(heat)
+    size = torch.tensor([gw, gh]).to(heat)
     aim = (point + 1) / 2 * size - 0.5
     away = (cell[None] - aim[:, None]).abs().amax(-1)
     inside = (away <= _WINDOW).any(-1)

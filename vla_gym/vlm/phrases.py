@@ -15,16 +15,22 @@ from vla_gym.language.vocabulary import (
     COLOURS,
     KIND_NOUNS,
     SIZE_WORDS,
+    finer_colours,
     jitter,
     lab,
 )
 from vla_gym.world.objects import KINDS, RGB, SIZES, ObjectSpec
 
-WORDS: dict[str, RGB] = {**COLOURS, **COLOUR_SYNONYMS}
-"""Every colour word of pretraining."""
+UNHEARD: dict[str, RGB] = {w: finer_colours()[w] for w in sorted(finer_colours())[::12]}
+"""Colour names that are kept out even of pretraining, to see what unknown words do."""
+FINER: dict[str, RGB] = {w: rgb for w, rgb in finer_colours().items() if w not in UNHEARD}
+"""Rare colour names of pretraining."""
+WORDS: dict[str, RGB] = {**COLOURS, **COLOUR_SYNONYMS, **FINER}
+"""Every colour name of pretraining."""
 SAME_COLOUR, OTHER_COLOUR = 16.0, 26.0
 """Distances in Lab below which a colour word fits, and above which it does not."""
-_BASIC_SHARE = 0.65
+_POOLS, _SHARES = tuple(map(tuple, (COLOURS, COLOUR_SYNONYMS, FINER))), (0.5, 0.25, 0.25)
+_NAMES = tuple(KINDS)
 _FURNITURE = ("cabinet", "drawer")
 """Kinds that stand together or not at all."""
 
@@ -112,8 +118,7 @@ def _draw(rng: Generator, things: list[Thing]) -> Thing:
     rare = ("line",) if rng.random() < 0.7 else ()
     names = [k for k in KINDS if k not in (*_FURNITURE, *rare)]
     kind = names[int(rng.integers(len(names)))]
-    pool = list(COLOURS if rng.random() < _BASIC_SHARE or not COLOUR_SYNONYMS else COLOUR_SYNONYMS)
-    word = pool[int(rng.integers(len(pool)))]
+    word = _word(rng)
     if things:
         twin = things[int(rng.integers(len(things)))]
         style = rng.random()
@@ -139,10 +144,9 @@ def describe(rng: Generator, thing: Thing, things: list[Thing]) -> Phrase | None
 
 def deny(rng: Generator, things: list[Thing]) -> Phrase | None:
     """A phrase that names none of `things`, though it is often close to one, or None."""
-    pool = list(COLOURS if rng.random() < _BASIC_SHARE or not COLOUR_SYNONYMS else COLOUR_SYNONYMS)
     for _ in range(6):
         like = things[int(rng.integers(len(things)))]
-        word, kind = pool[int(rng.integers(len(pool)))], str(rng.choice(list(KINDS)))
+        word, kind = _word(rng), _NAMES[int(rng.integers(len(_NAMES)))]
         style = rng.random()
         if style < 0.45:
             kind = like.kind
@@ -152,6 +156,16 @@ def deny(rng: Generator, things: list[Thing]) -> Phrase | None:
         if all(phrase.fits(t) == 0.0 for t in things):
             return phrase
     return None
+
+
+def stray(rng: Generator) -> Phrase:
+    """A phrase about anything at all."""
+    return _phrase(rng, _word(rng), _NAMES[int(rng.integers(len(_NAMES)))], "medium")
+
+
+def _word(rng: Generator) -> str:
+    pool = _POOLS[int(rng.choice(len(_POOLS), p=_SHARES))]
+    return pool[int(rng.integers(len(pool)))]
 
 
 def kinds_of(noun: str) -> frozenset[str]:

@@ -22,6 +22,7 @@ from vla_gym.vlm import embedded, losses
 from vla_gym.vlm.dense import to_input
 from vla_gym.vlm.encoder import EMBEDDED_DIR
 from vla_gym.vlm.evaluate import LocateScores, locate
+from vla_gym.vlm.inference import dtype_of
 from vla_gym.vlm.pretrain_data import Queries, make_queries, vocabulary
 from vla_gym.vlm.scenes import SceneSampler, Views
 
@@ -57,8 +58,7 @@ class PretrainConfig:
     valid_batches: int = 6
     """Batches of held-out pictures."""
     init: str = ""
-    """Folder of an earlier model of this shape, to begin from its weights; its words are learnt
-    afresh, since every vocabulary numbers them differently."""
+    """Folder of an earlier model of this shape, to begin from its weights."""
     resume: bool = False
     """Go on from the last checkpoint in `out`."""
     export: bool = False
@@ -78,11 +78,14 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.clip, self.roles, self.tokenizer = embedded.build(self.out, vocabulary())
         if config.init:
-            embedded.warm_start(self.clip, self.roles, Path(config.init))
-        self.clip.to(memory_format=torch.channels_last)
-        self.mean, self.std = torch.tensor(embedded.MEAN), torch.tensor(embedded.STD)
-        self.facts = losses.make_facts(embedded.EMBED_DIM)
+            embedded.warm_start(self.clip, self.roles, self.tokenizer, Path(config.init))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.half = dtype_of("auto", device) is torch.bfloat16
+        self.mean = torch.tensor(embedded.MEAN, device=device)
+        self.std = torch.tensor(embedded.STD, device=device)
+        self.facts, self.memory = losses.make_facts(embedded.EMBED_DIM), losses.Memory()
         self.parts = nn.ModuleDict({"clip": self.clip, "roles": self.roles, "facts": self.facts})
+        self.parts.to(device, memory_format=torch.channels_last)
         self.parameters = list(self.parts.parameters())
         decay = [p for p in self.parameters if p.ndim >= 2]
         plain = [p for p in self.parameters if p.ndim < 2]
@@ -138,8 +141,9 @@ class Trainer:
         size = views.images.shape[1:3]
         images = to_input(views.images, size, self.mean, self.std)
         parts = losses.compute(
-            self.clip, self.roles, self.facts, self.tokenizer, images, views, queries
-        )
+            self.clip, self.roles, self.facts, self.tokenizer, images, views, queries,
+            self.memory, self.half,
+        )  # fmt: skip
         self.optimizer.zero_grad(set_to_none=True)
         parts.total().backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -191,6 +195,7 @@ class Trainer:
         state = {
             "parts": self.parts.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "memory": {"pictures": self.memory.pictures, "captions": self.memory.captions},
             "step": self.step,
             "spent_s": self.spent_s,
             "log": self.log,
@@ -208,10 +213,11 @@ class Trainer:
         path = self.out / _STATE
         if not path.is_file():
             raise CheckpointError(f"No checkpoint to resume: {path} is missing. Drop resume.")
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.mean.device)
         try:
             self.parts.load_state_dict(state["parts"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.memory = losses.Memory(**state["memory"])
         except (RuntimeError, KeyError, ValueError) as fault:
             raise CheckpointError(f"{path} belongs to another model: {fault}") from fault
         self.step, self.spent_s, self.log = state["step"], state["spent_s"], state["log"]

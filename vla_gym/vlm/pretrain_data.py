@@ -22,6 +22,7 @@ from vla_gym.vlm.phrases import (
     deny,
     describe,
     fit_table,
+    stray,
 )
 from vla_gym.vlm.roles import ROLES
 from vla_gym.vlm.scenes import MIN_PIXELS, Views
@@ -124,6 +125,8 @@ NOTHING = len(_KINDS)
 """Stands for "no object" among kinds."""
 ABSENT = -1
 """Slot of a role that nothing in the picture plays."""
+_STRAYS = 24
+"""Phrases about anything, asked of every picture of a batch."""
 _CAPTION = "on the table the robot arm holds is there are and with lies picture photo of"
 
 
@@ -144,11 +147,13 @@ class Queries:
     meant: NDArray[np.float32]
     """Kind (NOTHING for an unfilled role) and Lab / 100 that each role's words speak of, nan where
     they leave it open. Shape (n, k, len(ROLES), 4)."""
+    told: NDArray[np.float32]
+    """The same for the bare phrases. Shape (len(phrases), 4)."""
 
 
 def vocabulary() -> list[str]:
     """Every word that pretraining uses; frequent ones repeat."""
-    lines = [*_FRAMES, *_SINGLE, *_TASKS, _CAPTION, "the a that is not", *_THINGS]
+    lines = [*_FRAMES, *_SINGLE, *_TASKS, _CAPTION, "the a that is not same colour", *_THINGS]
     lines += [*SUPERLATIVES, *ANYTHING, "everything all"]
     lines += [w for words in _SIZE_WORDS.values() for w in words]
     lines += [n for nouns in KIND_NOUNS.values() for n in nouns] + list(WORDS)
@@ -177,9 +182,13 @@ def make_queries(
         slots.append([roles for _, roles, _ in rows])
         meant.append([said_of(pair) for _, _, pair in rows])
         captions.append(_caption(rng, things, relations, pixels))
+    for phrase in (stray(rng) for _ in range(_STRAYS)):
+        said.setdefault(phrase.text, phrase)
     phrases = list(said.values())
+    told = np.array([said_of((phrase, None))[0] for phrase in phrases], np.float32)
     fit = fit_table(phrases, views.things, views.pixels.shape[1])
-    return Queries(texts, np.array(slots), captions, phrases, fit, np.array(meant, np.float32))
+    truth = np.array(meant, np.float32)
+    return Queries(texts, np.array(slots), captions, phrases, fit, truth, told)
 
 
 Row = tuple[str, tuple[int, int], tuple[Phrase | None, Phrase | None]]

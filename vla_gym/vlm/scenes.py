@@ -19,7 +19,7 @@ from vla_gym.world.world import World
 
 POINT_HEIGHT = 0.025
 """Height of the plane on which a pointed-at object is located [m]."""
-_FURNISHED = 0.15
+_FURNISHED = 0.2
 """Share of tables with a cabinet and two drawers."""
 _CAN_LIE = ("bottle", "can")
 MIN_PIXELS = 12

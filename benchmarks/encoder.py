@@ -1,0 +1,109 @@
+"""Pictures per second of the embedded CLIP by number format, and what each does to what it finds.
+
+python benchmarks/encoder.py            # about three minutes; writes docs/results
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import common
+import gymnasium as gym
+import numpy as np
+import torch
+import tyro
+
+import vla_gym  # noqa: F401 - registers the environments
+from vla_gym.agents.sources import GRASP_PLANE_M
+from vla_gym.vlm.encoder import ClipEncoder
+from vla_gym.vlm.grounding import Grounder
+from vla_gym.vlm.inference import dtype_of
+from vla_gym.world import camera
+from vla_gym.world.camera import CameraPool
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass
+class EncoderConfig:
+    """Measure the image tower."""
+
+    batch: int = 32
+    """Pictures at a time."""
+    threads: tuple[int, ...] = (1, 2)
+    """Threads."""
+    repeats: int = 25
+    """Batches per figure, formats taking turns; the median counts."""
+    scenes: int = 400
+    """Scenes on which the finding is scored; 0 skips it."""
+
+
+def rates(config: EncoderConfig, threads: int) -> dict[str, float]:
+    """Pictures per second of each format."""
+    torch.set_num_threads(threads)
+    encoders = {p: ClipEncoder(device="cpu", precision=p) for p in PRECISIONS}
+    size = encoders["float32"].image_size
+    images = np.random.default_rng(0).integers(0, 256, (config.batch, *size, 3), np.uint8)
+    times: dict[str, list[float]] = {p: [] for p in PRECISIONS}
+    for _ in range(config.repeats):
+        for name, encoder in encoders.items():
+            begun = time.perf_counter()
+            encoder.encode_image(images)
+            times[name].append(time.perf_counter() - begun)
+    return {p: round(config.batch / float(np.median(t)), 1) for p, t in times.items()}
+
+
+def finding(config: EncoderConfig) -> list[dict[str, Any]]:
+    """How well the first thing of each sentence is found, in the same scenes drawn in two ways."""
+    torch.set_num_threads(1)
+    env: Any = gym.make_vec(
+        "VLATabletop-v0", num_envs=config.scenes, vectorization_mode="vector_entry_point",
+        cameras=(),
+    )  # fmt: skip
+    core = env.unwrapped
+    env.reset(seed=0)
+    for _ in range(4):  # the arm is somewhere
+        env.step(core.action_space.sample())
+    truth = core.world.object_pos[np.arange(config.scenes), core.named_slots[:, 0], :2]
+    usual, pictures = camera._COARSE_SIZE, {}
+    for name, limit in (("fine", 0), ("coarse", usual)):
+        camera._COARSE_SIZE = limit
+        pool = CameraPool(core.world)
+        pictures[name] = pool.render("fixed")
+        calibration = pool.calibration("fixed")
+        pool.close()
+    rows, first = [], None
+    for precision, drawn in (("float32", "fine"), ("float32", "coarse"), ("bfloat16", "coarse")):
+        grounder = Grounder(ClipEncoder(device="cpu", precision=precision))
+        uv = grounder.ground(pictures[drawn], core.instructions).point[:, 0].numpy().astype(float)
+        xy = calibration.deproject(uv, GRASP_PLANE_M)[..., :2]
+        first = xy if first is None else first
+        error_mm = 1e3 * np.linalg.norm(xy - truth, axis=1)
+        rows.append({
+            "precision": precision, "drawn": drawn,
+            "within_40mm": round(float((error_mm < 40).mean()), 4),
+            "median_mm": round(float(np.median(error_mm)), 2),
+            "moved_median_mm": round(1e3 * float(np.median(np.linalg.norm(xy - first, axis=1))), 3),
+        })  # fmt: skip
+    env.close()
+    return rows
+
+
+def main(config: EncoderConfig) -> None:
+    """Measure, print and write."""
+    result: dict[str, Any] = {
+        "machine": common.machine(), "batch": config.batch, "scenes": config.scenes,
+        "auto": str(dtype_of("auto", torch.device("cpu"))).removeprefix("torch."),
+    }  # fmt: skip
+    result["images_per_s"] = {str(t): rates(config, t) for t in config.threads}
+    print(result["images_per_s"], flush=True)
+    result["finding"] = finding(config) if config.scenes else []
+    for row in result["finding"]:
+        print(row, flush=True)
+    common.save("encoder", result)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(EncoderConfig))

@@ -1,0 +1,107 @@
+"""Memory of many worlds, and whether it grows in a million steps with auto-resets.
+
+python benchmarks/memory.py            # about six minutes; writes docs/results
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import common
+import gymnasium as gym
+import numpy as np
+import tyro
+
+import vla_gym  # noqa: F401 - registers the environments
+
+
+@dataclass
+class MemoryConfig:
+    """Measure memory."""
+
+    env: str = "VLAPickPlace-v0"
+    """Id of the environment."""
+    worlds: tuple[int, ...] = (1, 64, 1024, 4096)
+    """Worlds side by side, by state."""
+    long_worlds: int = 1024
+    """Worlds of the long run."""
+    long_steps: int = 1_000_000
+    """Steps of the long run, over all worlds."""
+
+
+def resident() -> float:
+    """Memory that this process has now [MiB]."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def run(env_id: str, n: int, steps: int) -> dict[str, Any]:
+    """Run n worlds by state and note the memory every tenth of the way.
+
+    The first tenth is warming up: every cache has been filled once, every world has ended.
+    """
+    before = resident()
+    env: Any = gym.make_vec(
+        env_id, num_envs=n, vectorization_mode="vector_entry_point", cameras=()
+    )
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    core = env.unwrapped
+    core.elapsed[:] = rng.integers(0, core.horizon, n)
+    calls = max(2, -(-steps // n))
+    marks = {round(calls * k / 10) for k in range(1, 11)}
+    track, episodes, begun = [], 0, time.perf_counter()
+    for k in range(1, calls + 1):
+        _, _, terminated, truncated, _ = env.step(rng.uniform(-1, 1, env.action_space.shape))
+        episodes += int((terminated | truncated).sum())
+        if k in marks:
+            track.append(round(resident(), 2))
+    took = time.perf_counter() - begun
+    env.close()
+    return {
+        "worlds": n, "steps": calls * n, "episodes": episodes,
+        "before_mib": round(before, 1), "track_mib": track,
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "kib_per_world": round(1024 * (track[-1] - before) / n, 1),
+        "growth": round(track[-1] / track[0] - 1, 5),
+        "steps_per_s": round(calls * n / took, 1),
+    }  # fmt: skip
+
+
+def apart(env_id: str, n: int, steps: int) -> dict[str, Any]:
+    """The same in a process of its own, whose memory nothing else has touched."""
+    arguments = ["--worker", env_id, str(n), str(steps)]
+    command = [sys.executable, str(Path(__file__).resolve()), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(config: MemoryConfig) -> None:
+    """Measure, print and write."""
+    result: dict[str, Any] = {"machine": common.machine(), "env": config.env, "rows": []}
+    for n in config.worlds:
+        row = apart(config.env, n, 2 * n)
+        result["rows"].append(row)
+        print(f"{n:>5} worlds: {row['kib_per_world']:,.0f} KiB each", flush=True)
+    row = result["long"] = apart(config.env, config.long_worlds, config.long_steps)
+    print(
+        f"{row['steps']:,} steps, {row['episodes']:,} episodes of {row['worlds']} worlds:"
+        f" {row['track_mib']} MiB, growth {row['growth']:.2%}",
+        flush=True,
+    )
+    common.save("memory", result)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        print(json.dumps(run(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))), flush=True)
+    else:
+        main(tyro.cli(MemoryConfig))

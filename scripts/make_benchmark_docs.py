@@ -1,0 +1,233 @@
+"""Writes docs/benchmarks.md and its plot from what benchmarks/*.py have measured.
+
+python scripts/make_benchmark_docs.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "docs" / "results", ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "images" / "benchmarks.png"
+NAMES = ("peers", "throughput", "encoder", "training", "memory")
+MINUTES = {"peers": 5, "throughput": 6, "encoder": 2, "training": 4, "memory": 7}
+HEAD = """# Benchmarks
+
+Written by `scripts/make_benchmark_docs.py` from the files in `docs/results`; each is made by one
+command, on a machine where nothing else runs:
+
+    benchmarks/setup_peers.sh .peers
+{commands}
+    python scripts/make_benchmark_docs.py
+
+Random actions; resets included; worlds end out of step with each other, as in training. Absolute
+figures hold for one machine; ratios travel."""
+
+
+def load(name: str) -> dict[str, Any] | None:
+    """A result file, if it has been made."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def where(result: dict[str, Any]) -> str:
+    """The machine, in a line."""
+    m = result["machine"]
+    return (
+        f"{m['cpu']}, {m['cores']} cores; MuJoCo {m['mujoco']}, torch {m['torch']};"
+        f" load before the start {m['load_before']:.1f}."
+    )
+
+
+def count(value: float | None) -> str:
+    """A rate for people."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def peers(result: dict[str, Any]) -> str:
+    """Other packages beside this one."""
+    rows = result["rows"]
+    best: dict[tuple[str, str], float] = {}
+    for r in rows:
+        key = r["name"], r["what"]
+        best[key] = max(best.get(key, 0.0), r["steps_per_s"] or 0.0)
+    lines = []
+    for name in dict.fromkeys(r["name"] for r in rows):
+        mine = [r for r in rows if r["name"] == name]
+        by = {(r["what"], r["worlds"] > 1): r["steps_per_s"] for r in mine}
+        ratios = [
+            f"{best['ours', what] / best[name, what]:.1f}" if best.get((name, what)) else "-"
+            for what in ("state", "frames")
+        ]
+        lines.append([
+            mine[0]["title"], f"{mine[0]['control_hz']} ({mine[0]['substeps']})",
+            *(count(by.get(key)) for key in
+              (("state", False), ("state", True), ("frames", False), ("frames", True))),
+            *ratios,
+        ])  # fmt: skip
+    header = ["environment", "Hz (substeps)", "state: one", "state: best path", "frames: one",
+              "frames: best path", "ours / theirs, state", "frames"]  # fmt: skip
+    return (
+        f"## Beside other packages\n\nControl steps per second, {result['size']} px frames. \"One\""
+        " is a single environment in one process; the best path is 64 worlds on 2 threads here and"
+        " Gymnasium's `AsyncVectorEnv` with 2 worker processes elsewhere; ratios compare the better"
+        " of the two on each side. Substeps are physics steps per control step.\n\n"
+        f"{table(header, lines)}\n\n{where(result)}"
+    )
+
+
+def throughput(result: dict[str, Any]) -> str:
+    """Rates, limits and overheads."""
+    header = ["observations", "worlds", "threads", "steps/s", "limit", "share of it",
+              "overhead, µs/step", "first reset, ms/world"]  # fmt: skip
+    rows = [
+        [r["mode"], str(r["worlds"]), str(r["threads"]), count(r["steps_per_s"]),
+         count(r["limit_per_s"]), f"{r['share_of_limit']:.0%}", f"{r['overhead_us_per_step']:.1f}",
+         f"{r['first_reset_ms_per_world']:.2f}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    one = result["gym_make"]
+    clip = [r for r in result["rows"] if r["encoder_per_s"] and r["worlds"] >= 32]
+    against = max((r["steps_per_s"] / r["encoder_per_s"] for r in clip), default=float("nan"))
+    split_rows = [
+        [r["mode"], *(f"{r['split'].get(p, 0):.1%}" for p in SPLIT), f"{1 - spent(r):.1%}"]
+        for r in result["rows"]
+        if r["worlds"] == 64 and r["threads"] == max(x["threads"] for x in result["rows"])
+    ]
+    return (
+        f"## Beside the limit of the machine\n\n`{result['env']}`. The limit is the rate if nothing"
+        " but the calls of `Batch.step`, of the renderer and of CLIP took time, on the same states"
+        " of the same run.\n\n"
+        f"{table(header, rows)}\n\n![steps per second by worlds](images/benchmarks.png)\n\n"
+        f"One world through `gym.make`, by state: {count(one['steps_per_s'])} steps/s, overhead"
+        f" {one['overhead_us_per_step']:.0f} µs a step. With CLIP the whole reaches {against:.0%}"
+        " of the rate of the encoder alone, which shares the cores with physics and rendering."
+        f"\n\nWhere the time goes at 64 worlds:\n\n"
+        f"{table(['observations', *SPLIT, 'rest'], split_rows)}\n\n{where(result)}"
+    )
+
+
+SPLIT = ("physics", "rendering", "encoding", "controller", "predicates", "resets")
+
+
+def spent(row: dict[str, Any]) -> float:
+    """Share of time in the named parts."""
+    return sum(row["split"].get(part, 0.0) for part in SPLIT)
+
+
+def encoder(result: dict[str, Any]) -> str:
+    """Number formats."""
+    rates = [
+        [precision, *(count(r[precision]) for r in result["images_per_s"].values())]
+        for precision in ("float32", "bfloat16")
+    ]
+    header = ["format", *(f"{t} thread{'s' * (t != '1')}" for t in result["images_per_s"])]
+    text = (
+        f"## The embedded CLIP\n\nPictures per second, {result['batch']} at a time. `ClipEncoder`"
+        f" chose {result['auto']} here: bfloat16 where the processor multiplies it natively.\n\n"
+        f"{table(header, rates)}"
+    )
+    if result["finding"]:
+        found = [
+            [r["precision"], r["drawn"], f"{r['within_40mm']:.1%}", f"{r['median_mm']:.2f}",
+             f"{r['moved_median_mm']:.2f}"]
+            for r in result["finding"]
+        ]  # fmt: skip
+        text += (
+            "\n\nWhat that and the coarser drawing of small pictures (fewer corners on round"
+            " things) do to where the first thing of a sentence is found,"
+            f" {result['scenes']} scenes of `VLATabletop-v0`:\n\n"
+        ) + table(["format", "drawn", "within 40 mm", "median error, mm", "moved by, mm"], found)
+    return f"{text}\n\n{where(result)}"
+
+
+def training(result: dict[str, Any]) -> str:
+    """The split of train.py."""
+    parts = ("encoding", "physics", "rendering", "learning", "policy", "controller", "predicates",
+             "resets")  # fmt: skip
+    rows = [
+        [r["agent"], str(r["worlds"]), count(r["steps_per_s"]), count(r["limit_per_s"]),
+         *(f"{r['shares'].get(p, 0):.1%}" for p in parts),
+         f"{1 - sum(r['shares'].get(p, 0) for p in parts):.1%}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    header = ["learner", "worlds", "steps/s", "limit", *parts, "everything else"]
+    return (
+        "## Training, end to end\n\n`train.py` with its default settings and CLIP at 128 px,"
+        " between evaluations. The limit counts encoding, physics, rendering and learning"
+        " alone.\n\n"
+        f"{table(header, rows)}\n\n{where(result)}"
+    )
+
+
+def memory(result: dict[str, Any]) -> str:
+    """Memory by worlds, and over a long run."""
+    rows = [[str(r["worlds"]), f"{r['kib_per_world']:,.0f}", count(r["peak_mib"])]
+            for r in result["rows"]]  # fmt: skip
+    r = result["long"]
+    return (
+        "## Memory\n\nBy state; what the process grows by, per world.\n\n"
+        f"{table(['worlds', 'KiB per world', 'peak of the process, MiB'], rows)}\n\n"
+        f"{r['steps']:,} steps of {r['worlds']:,} worlds with {r['episodes']:,} auto-resets:"
+        f" {r['track_mib'][0]:,.1f} MiB after a tenth of the way, {r['track_mib'][-1]:,.1f} MiB at"
+        f" the end ({r['growth']:+.2%}), peak {r['peak_mib']:,.1f} MiB.\n\n{where(result)}"
+    )
+
+
+def plot(result: dict[str, Any]) -> None:
+    """Steps per second by number of worlds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    threads = max(r["threads"] for r in result["rows"])
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for colour, mode in enumerate(dict.fromkeys(r["mode"] for r in result["rows"])):
+        rows = [r for r in result["rows"] if (r["mode"], r["threads"]) == (mode, threads)]
+        worlds = [r["worlds"] for r in rows]
+        for key, style in (("steps_per_s", "o-"), ("limit_per_s", ":")):
+            label = mode if key == "steps_per_s" else None
+            axes.plot(worlds, [r[key] for r in rows], style, color=f"C{colour}", label=label)
+    axes.set(xscale="log", yscale="log", xlabel="worlds",
+             ylabel=f"control steps per second, {threads} threads")  # fmt: skip
+    axes.set_title("Measured (dots) and limit of physics, rendering, CLIP (dotted)", fontsize=10)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PLOT, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    """Write the page."""
+    writers = {"peers": peers, "throughput": throughput, "encoder": encoder,
+               "training": training, "memory": memory}  # fmt: skip
+    commands = "\n".join(
+        f"    python benchmarks/{name}.py{' --peers .peers' if name == 'peers' else '':<16}"
+        f"  # about {MINUTES[name]} minutes"
+        for name in NAMES
+    )
+    parts = [HEAD.format(commands=commands)]
+    for name in NAMES:
+        result = load(name)
+        parts.append(writers[name](result) if result else f"## {name}\n\nNot measured yet.")
+        if result and name == "throughput":
+            plot(result)
+    parts.append("[What a GPU does, and what a batched GPU backend would take](gpu.md).")
+    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

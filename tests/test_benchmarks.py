@@ -1,0 +1,62 @@
+"""The benchmarks run, and their page comes from what they have measured."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
+import common  # noqa: E402
+import make_benchmark_docs as docs  # noqa: E402
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "RESULTS", tmp_path / "docs" / "results")
+    monkeypatch.setattr(docs, "RESULTS", tmp_path / "docs" / "results")
+    monkeypatch.setattr(docs, "PAGE", tmp_path / "docs" / "benchmarks.md")
+    monkeypatch.setattr(docs, "PLOT", tmp_path / "docs" / "images" / "benchmarks.png")
+    return tmp_path / "docs" / "results"
+
+
+def test_a_clock_counts_the_time_inside_calls():
+    class Thing:
+        def work(self, n):
+            return sum(range(n))
+
+    thing, clock = Thing(), common.Clock()
+    clock.watch(thing, "work", "sums")
+    assert thing.work(1000) == 499500 and clock.spent["sums"] > 0
+    calls, took = common.run_for(0.0, lambda: thing.work(10), least=3)
+    assert calls == 3 and took > 0
+
+
+@pytest.mark.slow
+def test_measured_figures_become_the_page(results):
+    import encoder
+    import memory
+    import throughput
+
+    throughput.main(
+        throughput.ThroughputConfig(worlds=(1, 2), threads=(1,), seconds=0.1, repeats=1)
+    )
+    encoder.main(encoder.EncoderConfig(batch=4, threads=(1,), repeats=1, scenes=4))
+    memory.main(memory.MemoryConfig(worlds=(1,), long_worlds=2, long_steps=40))
+    docs.main()
+    page = docs.PAGE.read_text(encoding="utf-8")
+    assert "one camera | 2 | 1" in page and "KiB per world" in page and "bfloat16" in page
+    assert "## peers\n\nNot measured yet." in page and docs.PLOT.is_file()
+    rows = json.loads((results / "throughput.json").read_text())["rows"]
+    assert all(0 < row["share_of_limit"] <= 1 for row in rows)
+
+
+def test_a_peer_that_is_not_installed_is_said_so():
+    command = [sys.executable, "benchmarks/peer_worker.py", "robosuite", "state", "1", "64", "1"]
+    run = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MUJOCO_GL": "egl"}
+    )
+    assert "ModuleNotFoundError" in json.loads(run.stdout)["error"]

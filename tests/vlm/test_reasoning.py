@@ -1,0 +1,78 @@
+"""Superlatives, exclusions and likeness over maps that are made by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from vla_gym.language.phrase import Phrase
+from vla_gym.language.vocabulary import COLOURS
+from vla_gym.vlm.grounding import soft_argmax
+from vla_gym.vlm.reasoning import choose, needs_reasoning, plain, understand
+
+CUBES = {(4, 3): "red", (8, 12): "blue", (12, 6): "green"}
+PLATE = (2, 13)
+
+
+def bump(*cells):
+    heat = torch.full((16, 16), -12.0)
+    for r, c in cells:
+        heat[r, c] = 4.0
+        heat[r, c + 1] = heat[r + 1, c] = 1.0
+    return heat
+
+
+def ask(text):
+    """What an ideal CLIP says of the scene: three cubes, the last two large, and a green plate."""
+    things = {cell: (colour, "cube") for cell, colour in CUBES.items()} | {
+        PLATE: ("green", "plate")
+    }
+    words = text.split()
+    cells = [
+        cell for cell, (colour, kind) in things.items()
+        if (kind in words or "thing" in words)
+        and not (set(words) & set(COLOURS) - {colour})
+        and ("large" not in words or cell[0] > 5)
+        and ("small" not in words or cell[0] < 5)
+    ]  # fmt: skip
+    return bump(*cells)
+
+
+def locate(maps):
+    return soft_argmax(maps[None])[0]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "cell"),
+    [
+        (Phrase("cube", superlative="leftmost"), (4, 3)),
+        (Phrase("cube", superlative="rightmost"), (8, 12)),
+        (Phrase("cube", superlative="frontmost"), (12, 6)),
+        (Phrase("cube", superlative="hindmost"), (4, 3)),
+        (Phrase("cube", superlative="smallest"), (4, 3)),
+        (Phrase("cube", other_than="red", superlative="leftmost"), (12, 6)),
+        (Phrase("cube", like="plate"), (12, 6)),
+        (Phrase("thing", "green", superlative="rightmost"), PLATE),
+    ],
+)
+def test_one_of_all_that_fit(phrase, cell):
+    heat = choose(ask(str(plain(phrase))), phrase, ask, locate)
+    assert divmod(int(heat.argmax()), 16) == cell
+    others = [c for c in (*CUBES, PLATE) if c != cell]
+    assert all(heat[c] < -5 for c in others)
+
+
+def test_a_sentence_without_what_has_to_be_reasoned_about():
+    text = "put the leftmost cube in the bowl that is not red"
+    request = understand(text)
+    assert request.plain == "put the cube in the bowl"
+    assert [str(p) for p in request.phrases] == ["the leftmost cube", "the bowl that is not red"]
+    assert all(needs_reasoning(p) for p in request.phrases)
+    same = "put the red cube in the bowl"
+    assert understand(same).plain == same and not understand(same).phrases
+
+
+def test_nothing_fits_leaves_the_highest():
+    heat = torch.full((16, 16), -8.0)
+    heat[3, 3] = -6.0
+    left = choose(heat, Phrase("cube", superlative="leftmost"), ask, locate)
+    assert divmod(int(left.argmax()), 16) == (3, 3) and np.isfinite(left.numpy()).all()

@@ -1,0 +1,70 @@
+"""Dense tokens of ViTs by another last attention: each place looks at what is like it.
+
+In a CLIP's last block the places attend to whatever serves the pooled feature, and what they say of
+themselves is lost. Attention by the likeness of queries to queries and keys to keys, with nothing
+learnt anew, brings it back (Wang, Mei and Yuille 2023, "SCLIP: Rethinking Self-Attention for Dense
+Vision-Language Inference", arXiv:2312.01597).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@contextmanager
+def input_of(block: nn.Module) -> Iterator[list[Tensor]]:
+    """Record what a block is given while the tower runs as usual."""
+    seen: list[Tensor] = []
+    hook = block.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def correlative(qkv: Tensor, heads: int) -> Tensor:
+    """Attention whose weights are the likeness of queries among themselves, and of keys.
+
+    Args:
+        qkv: Queries, keys and values side by side. Shape (n, k, 3 * width).
+        heads: Attention heads.
+
+    Returns:
+        Shape (n, k, width).
+    """
+    n, k, _ = qkv.shape
+    q, key, value = qkv.view(n, k, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    scale = q.shape[-1] ** -0.5
+    weight = sum((x @ x.transpose(-2, -1) * scale).softmax(dim=-1) for x in (q, key))
+    return (weight @ value).transpose(1, 2).reshape(n, k, -1)
+
+
+def open_clip_block(block: Any, x: Tensor) -> Tensor:
+    """An open_clip `ResidualAttentionBlock` with such attention. Shape as of x, (n, k, w)."""
+    attn = block.attn
+    qkv = functional.linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)
+    x = x + block.ls_1(attn.out_proj(correlative(qkv, attn.num_heads)))
+    return x + block.ls_2(block.mlp(block.ln_2(x)))
+
+
+def timm_block(block: Any, x: Tensor) -> Tensor:
+    """A timm ViT `Block` with correlative attention. Shape as of x, (n, k, w)."""
+    same: Callable[[Tensor], Tensor] = nn.Identity()
+    seen = correlative(block.attn.qkv(block.norm1(x)), block.attn.num_heads)
+    x = x + getattr(block, "ls1", same)(block.attn.proj(seen))
+    return x + getattr(block, "ls2", same)(block.mlp(block.norm2(x)))
+
+
+def is_plain(block: Any) -> bool:
+    """Whether a timm block is built as `timm_block` takes it to be."""
+    attn = getattr(block, "attn", None)
+    parts = all(hasattr(block, name) for name in ("norm1", "norm2", "mlp"))
+    known = attn is not None and all(hasattr(attn, name) for name in ("qkv", "proj", "num_heads"))
+    extras = ("q_norm", "k_norm", "rope")
+    bare = all(isinstance(getattr(attn, e, None), (nn.Identity, type(None))) for e in extras)
+    return parts and known and bare and isinstance(attn.qkv, nn.Linear)
