@@ -265,8 +265,9 @@ class HierarchicalPolicy:
         """Ask a person about a flagged manipulation; without approval the episode ends unmoved."""
         if self.flag is None:
             return
-        job = self._jobs[i][self._at[i]]
-        reasons = self.flag(job, self._scenes[i])
+        job, scene = self._jobs[i][self._at[i]], self._scenes[i]
+        whole = [j for j in self._jobs[i] if j.group == job.group]
+        reasons = tuple(dict.fromkeys(r for j in whole for r in self.flag(j, scene)))
         if not reasons:
             return
         allowed = self.approval is not None and self.approval(Question(job.sentence, reasons, i))

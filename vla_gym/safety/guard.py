@@ -196,9 +196,7 @@ class Guard:
 
     def _jacobian(self) -> NDArray:
         """Of the TCP. Shape (n, 6, n_arm)."""
-        world = self.world
-        jacp, jacr = world.batch.jac(world.hand_body, world.tcp_pos)
-        return np.concatenate([jacp[..., : world.n_arm], jacr[..., : world.n_arm]], axis=1)
+        return self.world.tcp_jac.transpose(0, 2, 1)
 
     def _drive(self, wanted: NDArray, forces: Forces, k: int) -> NDArray:
         """Write joint targets for the next k physics steps; returns the twist they are to bring.
