@@ -1,4 +1,4 @@
-"""A language model plans, expert skills act, the safety layer watches; any OpenAI-compatible server.
+"""A language model plans, expert skills act, the safety layer watches; any OpenAI-like server.
 
 python examples/plan_with_a_language_model.py qwen2.5:7b http://localhost:11434/v1
 """
@@ -20,9 +20,7 @@ model, url = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
 client = ChatClient(Settings(model, url, os.environ.get("OPENAI_API_KEY")))
 venv = gym.make_vec("VLASequence-v0", num_envs=2, vectorization_mode="vector_entry_point",
                     cameras=(), safety="clip")  # fmt: skip
-policy = HierarchicalPolicy(
-    venv, Decider(LanguagePlanner(client, "few-shot")), SkillDriver(venv)
-)
+policy = HierarchicalPolicy(venv, Decider(LanguagePlanner(client, "few-shot")), SkillDriver(venv))
 for record, report in zip(run_episodes(venv, policy, 0, 2), policy.reports, strict=True):
     print(record.instruction, "->", "reached" if record.success else report.state)
     print(report.decisions[0].plan)

@@ -1,9 +1,10 @@
-"""Writes the tables of docs/planning.md and docs/safety.md from docs/results."""
+"""Writes the tables of docs/planning.md and docs/safety.md from docs/results; --check compares."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from vla_gym.safety import MODES, Limits
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-PLANNERS = ("grammar", "clip", "local")
+PLANNERS = ("grammar", "clip", "local", "local-more")
 
 
 def load(name: str) -> dict[str, Any]:
@@ -85,11 +86,15 @@ def safety() -> str:
 
 
 def latency() -> str:
-    """Parts of the control loop while a planner is at work."""
-    data = load("latency")
-    out = [[name, *(f"{part.get(k, 0):.3g}" for k in ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms"))]
-           for name, part in data.get("parts", {}).items()]  # fmt: skip
-    return table(("part", "n", "median [ms]", "p90", "p99", "max"), out)
+    """Parts of the control loop while a planner is at work, by two clocks."""
+    out = []
+    for name, clock in (("latency", "wall clock"), ("latency-cpu", "processor time")):
+        data = load(name)
+        for part, v in data.get("parts", {}).items():
+            values = [f"{v.get(k, 0):.3g}" for k in ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms")]
+            out.append([clock, part, *values, f"{data['load_average'][0]:.1f}"])
+    head = ("clock", "part", "n", "median [ms]", "p90", "p99", "max", "machine's load")
+    return table(head, out)
 
 
 def modes() -> str:
@@ -120,12 +125,22 @@ def filled(text: str) -> str:
     return text
 
 
-def main() -> None:
-    """Fill both pages."""
+def main(check: bool) -> int:
+    """Fill both pages, or only say whether they are up to date."""
+    stale = 0
     for page in (ROOT / "docs" / "planning.md", ROOT / "docs" / "safety.md"):
-        replace_text(page, filled(page.read_text(encoding="utf-8")))
-        print(f"written to {page}")
+        old = page.read_text(encoding="utf-8")
+        new = filled(old)
+        if check and new != old:
+            stale += 1
+            print(
+                f"{page.name} is not up to date: run scripts/make_planning_docs.py", file=sys.stderr
+            )
+        elif not check:
+            replace_text(page, new)
+            print(f"written to {page}")
+    return int(stale > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("--check" in sys.argv))

@@ -95,11 +95,16 @@ class ClipSight:
         return np.array(spots).reshape(-1, 2), np.array(out)
 
     def confidence(self, request: Request) -> Mapping[str, float]:
-        """How sure CLIP is of every thing in the request's scene, for `Decider`."""
-        things = request.scene.things
+        """How sure CLIP is of every thing in the request's scene, for `Decider`.
+
+        The things were detected already, so rivals are not asked about: this only finds what is
+        listed and not there.
+        """
         if request.image is None:
             raise InvalidConfigError("CLIP cannot check a plan without a picture.")
-        _, sure = self.judge(request.image, [Phrase(t.kind, t.colour) for t in things])
+        _, sure = self.look(
+            request.image, [f"the {t.colour} {t.kind}" for t in request.scene.things]
+        )
         return dict(zip(request.scene.names, sure.tolist(), strict=True))
 
 

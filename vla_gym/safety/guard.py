@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,17 @@ _HEADROOM, _JOINT_HEADROOM = 0.8, 0.8
 rest."""
 _VETO_SHARE = 0.15
 """Change of an action, in units of a full one, from which it counts as breaking a limit."""
+
+
+@dataclass(frozen=True)
+class _Now:
+    """How things are between two spells of physics."""
+
+    hand: Hand
+    zones: Zones
+    jacobian: NDArray
+    """Of the TCP. Shape (n, 6, n_arm)."""
+    forces: Forces
 
 
 class Guard:
@@ -71,6 +83,8 @@ class Guard:
         self.stopped = np.zeros(n, bool)
         self._by_hand = np.zeros(n, bool)
         self._twist, self._speed = np.zeros((n, 6)), np.zeros((n, n_arm))
+        self.clock = time.perf_counter
+        """Tells the time; `time.thread_time` leaves out what other processes take."""
         self.seconds = 0.0
         """Time spent in the last control step on filtering and measuring, without physics [s]."""
 
@@ -146,21 +160,21 @@ class Guard:
             return action.copy()
         action = action.copy()
         wanted = action[:, :6] * self._scale
+        now = self._look()
         if self.config.mode == "veto":
-            self._veto(wanted)
+            self._veto(wanted, now)
         width = self.world.ctrl[:, self.world.n_arm]
         width_high = self.world.model.actuator_ctrlrange[self.world.n_arm, 1]
         action[self.stopped, 6] = np.where(width[self.stopped] > 0.0, 1.0, -1.0)
         width[:] = np.where(action[:, 6] >= 0.0, width_high, 0.0)
         total = np.zeros_like(wanted)
-        forces = self.monitor.forces(self._jacobian())
         for k in _chunks(substeps):
-            begun = time.perf_counter()
-            twist = self._drive(np.where(self.stopped[:, None], 0.0, wanted), forces, k)
-            self.seconds += time.perf_counter() - begun
+            begun = self.clock()
+            twist = self._drive(np.where(self.stopped[:, None], 0.0, wanted), now, k)
+            self.seconds += self.clock() - begun
             total += k * twist
             self.world.step(k)
-            forces = self._watch(k)
+            now = self._watch(k)
         action[:, :6] = np.clip(total / substeps / self._scale, -1.0, 1.0)
         return action
 
@@ -180,30 +194,28 @@ class Guard:
 
     # ---- inside -------------------------------------------------------------------------------
 
-    def _watch(self, k: int) -> Forces:
-        begun = time.perf_counter()
-        world, limits = self.world, self.config.limits
-        forces = self.monitor.forces(self._jacobian())
-        self.monitor.look(Hand.of(world), self._zones(), forces, k * PHYSICS_TIMESTEP)
+    def _watch(self, k: int) -> _Now:
+        """Take note of what k physics steps have brought."""
+        begun = self.clock()
+        now = self._look()
+        self.monitor.look(now.hand, now.zones, now.forces, k * PHYSICS_TIMESTEP)
         if self.config.mode != "report":
-            self.stopped |= np.linalg.norm(forces.contact, axis=1) > limits.emergency_force
-        self.seconds += time.perf_counter() - begun
-        return forces
+            strength = np.linalg.norm(now.forces.contact, axis=1)
+            self.stopped |= strength > self.config.limits.emergency_force
+        self.seconds += self.clock() - begun
+        return now
 
-    def _zones(self) -> Zones:
-        c = self.config
-        return Zones.of(self.world, c.keep_out, self.protected, c.limits.object_distance)
+    def _look(self) -> _Now:
+        c, jacobian = self.config, self.world.tcp_jac.transpose(0, 2, 1)
+        zones = Zones.of(self.world, c.keep_out, self.protected, c.limits.object_distance)
+        return _Now(Hand.of(self.world), zones, jacobian, self.monitor.forces(jacobian))
 
-    def _jacobian(self) -> NDArray:
-        """Of the TCP. Shape (n, 6, n_arm)."""
-        return self.world.tcp_jac.transpose(0, 2, 1)
-
-    def _drive(self, wanted: NDArray, forces: Forces, k: int) -> NDArray:
+    def _drive(self, wanted: NDArray, now: _Now, k: int) -> NDArray:
         """Write joint targets for the next k physics steps; returns the twist they are to bring.
 
         Args:
             wanted: Twists. Shape (n, 6), [m/s, rad/s].
-            forces: What acts on the hand.
+            now: How things are.
             k: Physics steps.
         """
         world, limits = self.world, self.config.limits
@@ -215,12 +227,12 @@ class Guard:
             twist - self._twist, limits.tcp_acceleration * hurry,
             limits.tool_turn_acceleration * hurry,
         )  # fmt: skip
-        normals, least = half_spaces(world, limits, Hand.of(world), self._zones(), forces)
+        normals, least = half_spaces(world, limits, now.hand, now.zones, now.forces)
         lever = np.repeat([1.0, _LEVER], 3)
         twist = nearest(twist * lever, normals / lever, least) / lever
         twist = np.where(self.stopped[:, None], 0.0, twist)
         twist = at_most(twist, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
-        jacobian = self._jacobian()
+        jacobian = now.jacobian
         gram = jacobian @ jacobian.transpose(0, 2, 1) + self.controller.config.damping**2 * np.eye(
             6
         )
@@ -236,7 +248,7 @@ class Guard:
         # a servo with this lag moves at `speed` if its target leads by so much
         target = angles + speed * (world.robot.servo_lag + seconds / 2)
         world.ctrl[:, : world.n_arm] = np.clip(target, self._range_low, self._range_high)
-        self._limit_grip(forces)
+        self._limit_grip(now.forces)
         self._twist = twist
         return twist
 
@@ -250,12 +262,11 @@ class Guard:
         most = np.minimum(most, world.robot.finger_force)
         self._grip[:, world.n_arm, 0], self._grip[:, world.n_arm, 1] = -most, most
 
-    def _veto(self, wanted: NDArray) -> None:
+    def _veto(self, wanted: NDArray, now: _Now) -> None:
         """Replace, in place, what would break a limit by rest, unless a person approves."""
         limits, world = self.config.limits, self.world
-        forces = self.monitor.forces(self._jacobian())
         slow = at_most(wanted, limits.tcp_speed, limits.tool_turn_speed)
-        normals, least = half_spaces(world, limits, Hand.of(world), self._zones(), forces)
+        normals, least = half_spaces(world, limits, now.hand, now.zones, now.forces)
         lever = np.repeat([1.0, _LEVER], 3)
         near = nearest(slow * lever, normals / lever, least) / lever
         for i in np.flatnonzero((np.abs(near - wanted) / self._scale > _VETO_SHARE).any(axis=1)):
