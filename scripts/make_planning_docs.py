@@ -85,6 +85,20 @@ def safety() -> str:
     return table(head, out)
 
 
+def refusals() -> str:
+    """Share of refused sentences by what the planner sees; each task, and all feasible ones."""
+    rows = load("refusals")["rows"]
+    ways = list(dict.fromkeys(r["sees"] for r in rows))
+    counts = {(r["task"], r["sees"]): (r["refused"]["count"], r["n"]) for r in rows}
+    tasks = list(dict.fromkeys(r["task"] for r in rows))
+    out = [[t, *(format_rate(*counts[t, w]) for w in ways)] for t in tasks]
+    total = ["all but Infeasible"]
+    for way in ways:
+        mine = [counts[t, way] for t in tasks if t != "Infeasible"]
+        total.append(format_rate(sum(k for k, _ in mine), sum(n for _, n in mine)))
+    return table(("task", *(f"sees {w}" for w in ways)), [*out, total])
+
+
 def latency() -> str:
     """Parts of the control loop while a planner is at work, by two clocks."""
     out = []
@@ -113,8 +127,15 @@ def limits() -> str:
     return table(("limit", "default"), rows)
 
 
-TABLES = {"planners": planners, "safety": safety, "latency": latency, "modes": modes,
-          "skills": skills, "limits": limits}  # fmt: skip
+TABLES = {
+    "planners": planners,
+    "safety": safety,
+    "latency": latency,
+    "refusals": refusals,
+    "modes": modes,
+    "skills": skills,
+    "limits": limits,
+}
 
 
 def filled(text: str) -> str:

@@ -36,7 +36,7 @@ def completion(text, prompt=100, out=20):
 
 
 class Server:
-    """Speaks the chat endpoint's protocol; answers are (status, body) or functions of the request."""
+    """Speaks the chat endpoint's protocol; answers are (status, body) or functions."""
 
     def __init__(self, *answers):
         self.answers, self.requests = list(answers), []

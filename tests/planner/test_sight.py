@@ -10,10 +10,14 @@ import vla_gym  # noqa: F401
 from vla_gym.errors import InvalidConfigError
 from vla_gym.language.phrase import Phrase
 from vla_gym.planner.decide import Decider
+from vla_gym.planner.drivers import by_predicates
 from vla_gym.planner.grammar import GrammarPlanner
+from vla_gym.planner.jobs import jobs_of
+from vla_gym.planner.plan import parse_plan
 from vla_gym.planner.protocol import Request
 from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken, spoken_scene
+from vla_gym.planner.verify import by_clip
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 
@@ -97,3 +101,29 @@ def test_phrases_of_a_sentence():
     said = spoken("stack the red cube on the blue cube but avoid the white bottle")
     assert [str(p) for p in said] == ["the red cube", "the blue cube", "the white bottle"]
     assert spoken("sing a song") == []
+
+
+def test_clip_judges_whether_a_thing_lies_in_another(sight):
+    venv = make("PickPlace")
+    obs, _ = venv.reset(seed=0)
+    core, judge = venv.unwrapped, by_clip(sight)
+    scenes = [scene_of(core, i) for i in range(N)]
+    replies = [
+        GrammarPlanner().plan(Request(core.instructions[i], scenes[i])).text for i in range(N)
+    ]
+    jobs = [
+        jobs_of(parse_plan(r, s.names), s, whole=True)[-1]
+        for r, s in zip(replies, scenes, strict=True)
+    ]
+    assert not judge(core, obs, jobs).any()
+    for i, job in enumerate(jobs):
+        x, y = core.world.object_pos[i, job.target, :2]
+        core.world.move(i, job.object, (float(x), float(y)))
+        core.world.qpos[i, core.world._slot_qpos[job.object, 2]] += 0.03
+    hold = np.zeros(core.action_space.shape, np.float32)
+    hold[:, 6] = 1.0
+    for _ in range(8):
+        obs = core._advance(hold) and core._observe()
+    truth = by_predicates(core, obs, jobs)
+    assert truth.sum() >= N - 2
+    assert (judge(core, obs, jobs) & truth).sum() >= truth.sum() - 3

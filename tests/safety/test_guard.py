@@ -278,3 +278,14 @@ def test_sb3_stores_the_executed_action():
     drawn = np.random.default_rng(0).uniform(-1, 1, stored.shape)
     assert not np.allclose(stored, drawn)
     assert (np.linalg.norm(stored[..., :3], axis=-1) * 0.5 <= Limits().tcp_speed).all()
+
+
+def test_a_single_environment_has_the_layer_too():
+    env = gym.make("VLAPickPlace-v0", cameras=(), safety="clip", n_threads=1)
+    env.reset(seed=0)
+    _, _, _, _, info = env.step(np.ones(7, np.float32))
+    assert info["executed_action"].shape == (7,) and isinstance(info["cost"], float)
+    wrapped = protect(gym.make("VLAPickPlace-v0", cameras=(), n_threads=1), "report")
+    wrapped.reset(seed=0)
+    _, _, _, _, info = wrapped.step(np.ones(7, np.float32))
+    assert info["cost"] > 0 and wrapped.guard is not None

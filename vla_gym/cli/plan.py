@@ -16,7 +16,13 @@ from vla_gym.evaluation.policies import policy_factory
 from vla_gym.files import replace_text
 from vla_gym.planner.check import Embodiment
 from vla_gym.planner.decide import Decider
-from vla_gym.planner.drivers import Driver, PolicyDriver, SkillDriver
+from vla_gym.planner.drivers import (
+    Driver,
+    PolicyDriver,
+    SkillDriver,
+    Verify,
+    by_predicates,
+)
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.measure import PlanResult, measure
 from vla_gym.planner.protocol import Planner
@@ -76,6 +82,8 @@ class PlanConfig:
     see: Literal["list", "clip", "both"] = "both"
     """What is there: the simulator's list; only what CLIP sees of what is spoken of; or the list,
     with each thing of a plan checked by CLIP."""
+    verify: Literal["predicates", "clip"] = "predicates"
+    """How steps are judged: by the simulator's truth, or, for what is put somewhere, by CLIP."""
     threshold: float = 0.5
     """CLIP's confidence from which a thing counts as there."""
     safety: Literal["off", "report", "clip", "veto"] = "off"
@@ -166,10 +174,12 @@ def run(
 
     def make(venv: Any) -> HierarchicalPolicy:
         driver: Driver = SkillDriver(venv) if factory is None else PolicyDriver(factory(venv))
-        scene, sight = _eyes(config, venv)
+        scene, sight, verify = _eyes(config, venv)
         decider = Decider(planner, Embodiment(), sight, config.threshold, config.tries)
         ask = {"approval": ask_keyboard, "flag": fragile} if config.approve else {}
-        return HierarchicalPolicy(venv, decider, driver, scene, replans=config.replans, **ask)
+        return HierarchicalPolicy(
+            venv, decider, driver, scene, verify, replans=config.replans, **ask
+        )
 
     return measure(
         make, config.env, config.episodes, config.split, config.seed, config.num_envs, kwargs,
@@ -177,18 +187,19 @@ def run(
     )  # fmt: skip
 
 
-def _eyes(config: PlanConfig, venv: Any) -> tuple[Any, Any]:
-    """Where scenes come from, and CLIP's check of plans."""
-    if config.see == "list":
-        return None, None
+def _eyes(config: PlanConfig, venv: Any) -> tuple[Any, Any, Verify]:
+    """Where scenes come from, CLIP's check of plans, and how steps are judged."""
+    if config.see == "list" and config.verify == "predicates":
+        return None, None, by_predicates
     from vla_gym.planner.sight import ClipSight, spoken_scene
+    from vla_gym.planner.verify import by_clip
     from vla_gym.vlm.encoder import ClipEncoder
     from vla_gym.vlm.grounding import Grounder
 
     clip = ClipSight(Grounder(ClipEncoder()), venv.unwrapped.cameras.calibration("fixed"))
-    if config.see == "clip":
-        return spoken_scene(clip, config.threshold), None
-    return None, clip.confidence
+    verify = by_predicates if config.verify == "predicates" else by_clip(clip)
+    scene = spoken_scene(clip, config.threshold) if config.see == "clip" else None
+    return scene, clip.confidence if config.see == "both" else None, verify
 
 
 def fragile(job: Any, scene: Any) -> tuple[str, ...]:

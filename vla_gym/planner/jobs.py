@@ -12,7 +12,7 @@ from vla_gym.language.instructions import pick_template, render
 from vla_gym.planner.plan import Plan, Step
 from vla_gym.planner.scene import Scene
 from vla_gym.planner.skills import ENDS, FACT_NAMES, FACTS, fact_of
-from vla_gym.world.objects import KINDS
+from vla_gym.world.objects import KINDS, SIZE_SCALES
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Job:
     """Slot; the object's own where there is no target."""
     sentence: str
     """What a policy that understands sentences is told."""
+    place: str
+    """Name of the target; the object's own where there is none."""
+    within: float
+    """Distance from the target's middle within which the object lies in it, or 0 [m]."""
     group: int
     """Jobs of one group belong to one manipulation, which begins afresh as a whole."""
 
@@ -76,7 +80,11 @@ def jobs_of(plan: Plan, scene: Scene, whole: bool = False) -> tuple[Job, ...]:
             if thing.slot is None or target.slot is None:
                 lost = thing if thing.slot is None else target
                 raise PlanError(f"Nothing is where the {lost.name} was seen.")
-            jobs.append(Job(step, fact, thing.slot, target.slot, sentence, group))
+            inside = fact in ("put in", "put among")
+            within = max(KINDS[target.kind].inner) * SIZE_SCALES[target.size] if inside else 0.0
+            jobs.append(
+                Job(step, fact, thing.slot, target.slot, sentence, target.name, within, group)
+            )
     return tuple(jobs)
 
 
