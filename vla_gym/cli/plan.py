@@ -227,9 +227,7 @@ def report(result: PlanResult) -> None:
     if result.safety.steps:
         s = result.safety
         peaks = ", ".join(f"{k} {v:.3g}" for k, v in s.peaks.items())
-        print(
-            f"  safety: cost {s.cost / n:.2f} and {s.interventions / n:.1f} interventions an episode"
-        )
+        print(f"  safety: cost {s.cost / n:.2f}, {s.interventions / n:.1f} interventions an episode")
         print(f"  peaks: {peaks}")
         broken = ", ".join(f"{k} {v:g}" for k, v in s.costs.items() if v)
         print(f"  steps that broke a limit: {broken or 'none'}")
