@@ -16,7 +16,7 @@ from vla_gym.safety import MODES, Limits
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-PLANNERS = ("grammar", "clip", "local", "local-more")
+PLANNERS = ("grammar", "clip", "local")
 
 
 def load(name: str) -> dict[str, Any]:
@@ -50,7 +50,8 @@ def planners() -> str:
         first = next(iter(drivers.values()))
         n = first["n"]
         others = [d for d in drivers if d != "expert"]
-        cells = [planner, see, task, str(n)]
+        silent = n - first.get("answered", {"count": n})["count"]
+        cells = [planner, see, task, f"{n}, {silent} not answered" if silent else str(n)]
         cells += [told(first[key], n) for key in ("schema_valid", "executable", "refused")]
         for driver in ("expert", others[0] if others else ""):
             r = drivers.get(driver)

@@ -127,6 +127,7 @@ def test_a_broken_server_ends_without_motion(answer):
             c.ask([{"role": "user", "content": "x"}], {})
         decision = Decider(LanguagePlanner(c)).decide(ASK)
     assert not decision.plan.feasible and decision.problems[-1][0].check == "service"
+    assert not decision.answered and not decision.schema_valid
     assert c.account.failed == 2
 
 

@@ -218,6 +218,9 @@ def report(result: PlanResult) -> None:
     print(
         f"  touched something although refused: {sum(r.touched for r in refused)} of {len(refused)}"
     )
+    silent = n - result.count("answered")
+    if silent:
+        print(f"  no answer in time: {silent} of {n}")
     print(f"  planned anew: {sum(r.replans for r in result.records)} times; things found moved: "
           f"{sum(r.regrounded for r in result.records)}")  # fmt: skip
     tokens = sum(r.prompt_tokens + r.completion_tokens for r in result.records)
@@ -227,7 +230,9 @@ def report(result: PlanResult) -> None:
     if result.safety.steps:
         s = result.safety
         peaks = ", ".join(f"{k} {v:.3g}" for k, v in s.peaks.items())
-        print(f"  safety: cost {s.cost / n:.2f}, {s.interventions / n:.1f} interventions an episode")
+        print(
+            f"  safety: cost {s.cost / n:.2f}, interventions {s.interventions / n:.1f} an episode"
+        )
         print(f"  peaks: {peaks}")
         broken = ", ".join(f"{k} {v:g}" for k, v in s.costs.items() if v)
         print(f"  steps that broke a limit: {broken or 'none'}")

@@ -33,8 +33,13 @@ class Decision:
 
     @property
     def schema_valid(self) -> bool:
-        """Whether the first reply kept to the schema."""
-        return bool(self.problems) and all(p.check != "schema" for p in self.problems[0])
+        """Whether there was a first reply, and it kept to the schema."""
+        return self.answered and all(p.check != "schema" for p in self.problems[0])
+
+    @property
+    def answered(self) -> bool:
+        """Whether the planner answered at once; a server can be too slow, or gone."""
+        return bool(self.problems) and all(p.check != "service" for p in self.problems[0])
 
     @property
     def executable(self) -> bool:

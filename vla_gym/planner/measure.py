@@ -31,6 +31,8 @@ class PlanRecord:
     refused: bool
     """Nothing was done, because it was said not to be feasible."""
     touched: bool
+    answered: bool
+    """Whether the planner gave a first reply in time."""
     schema_valid: bool
     """Whether the first reply kept to the schema."""
     executable: bool
@@ -84,7 +86,7 @@ class PlanResult:
     def to_dict(self) -> dict[str, Any]:
         """Summary and episodes, ready for JSON."""
         n, r = len(self.records), self.records
-        keys = ("success", "schema_valid", "executable", "refused", "touched")
+        keys = ("success", "answered", "schema_valid", "executable", "refused", "touched")
         out: dict[str, Any] = {
             "schema": SCHEMA, "planner": self.planner, "driver": self.driver,
             "env_id": self.env_id, "split": self.split, "n": n, "settings": self.settings,
@@ -188,6 +190,7 @@ def _record(row: Any, report: Report) -> PlanRecord:
     return PlanRecord(
         seed=row.seed, instruction=row.instruction, success=row.success,
         refused=report.state == "refused", touched=report.touched,
+        answered=first.answered,
         schema_valid=first.schema_valid, executable=first.executable,
         tries=len(replies), replans=len(report.decisions) - 1, regrounded=report.regrounded,
         cached=first.cached, seconds=sum(d.seconds for d in report.decisions),
