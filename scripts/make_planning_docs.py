@@ -1,4 +1,4 @@
-"""Writes the tables of docs/planning.md and docs/safety.md from docs/results; --check compares."""
+"""Writes the tables of docs/planning.md and docs/safety.md from results; --check compares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vla_gym.planner.plan import SKILLS
 from vla_gym.safety import MODES, Limits
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "docs" / "results"
+RESULTS = ROOT / "docs" / "results" / "planning"
 PLANNERS = ("grammar", "clip", "local")
 
 
@@ -142,8 +142,8 @@ TABLES = {
 def filled(text: str) -> str:
     """The page with every table between its marks made anew."""
     for name, make in TABLES.items():
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)"
-        text = re.sub(pattern, lambda m, t=make: m[1] + t() + m[2], text, flags=re.S)
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text = re.sub(pattern, lambda m, t=make: f"{m[1]}{t()}\n{m[2]}", text, flags=re.S)
     return text
 
 

@@ -1,4 +1,4 @@
-"""Measures the control loop at one world while a planner thinks; docs/results/latency.json."""
+"""Measures the control loop at one world while a planner thinks; latency.json."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.latency import Latency
 from vla_gym.planner.protocol import Reply, Request
 
-FILE = Path(__file__).parents[1] / "docs" / "results" / "latency.json"
+FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "latency.json"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Measures planners and writes docs/results/planning-<name>.json; one part at a time.
+"""Measures planners and writes docs/results/planning/planning-<name>.json; one part at a time.
 
 python scripts/measure_planners.py grammar        planner without a model, expert and policy
 python scripts/measure_planners.py local          a small model through llama.cpp's server
@@ -22,7 +22,7 @@ from vla_gym.files import replace_text
 from vla_gym.planner.measure import PlanResult
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "docs" / "results"
+RESULTS = ROOT / "docs" / "results" / "planning"
 SUITE = (
     ("Sequence", ()),
     ("Sort", ()),

@@ -1,4 +1,4 @@
-"""Counts sentences that are refused, rightly and wrongly; writes docs/results/refusals.json."""
+"""Counts sentences that are refused, rightly and wrongly; writes docs/results/planning/refusals.json."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vla_gym.planner.sight import ClipSight, spoken_scene
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 
-FILE = Path(__file__).parents[1] / "docs" / "results" / "refusals.json"
+FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "refusals.json"
 NAMES = [name for name in (*TASKS, *MIXTURES) if name != "Tabletop"]
 
 

@@ -1,4 +1,4 @@
-"""Measures the safety layer's modes and writes docs/results/safety.json.
+"""Measures the safety layer's modes and writes docs/results/planning/safety.json.
 
 Speeds and the workspace are looked at after every physics step (300 Hz), zones and the table after
 every third, whatever the layer itself notices.
@@ -26,7 +26,7 @@ from vla_gym.safety.hand import Hand
 from vla_gym.safety.monitor import Tally
 from vla_gym.safety.zones import Zones
 
-FILE = Path(__file__).parents[1] / "docs" / "results" / "safety.json"
+FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "safety.json"
 ZONES = (Sphere((0.70, 0.0, 0.46), 0.05), Box((0.30, 0.37, 0.15), (0.02, 0.02, 0.15), 0.01))
 """A lamp that hangs over the table and a post that stands on it [m]."""
 
