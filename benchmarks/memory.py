@@ -49,9 +49,7 @@ def run(env_id: str, n: int, steps: int) -> dict[str, Any]:
     The first tenth is warming up: every cache has been filled once, every world has ended.
     """
     before = resident()
-    env: Any = gym.make_vec(
-        env_id, num_envs=n, vectorization_mode="vector_entry_point", cameras=()
-    )
+    env: Any = gym.make_vec(env_id, num_envs=n, vectorization_mode="vector_entry_point", cameras=())
     env.reset(seed=0)
     rng = np.random.default_rng(0)
     core = env.unwrapped

@@ -90,7 +90,8 @@ def measure(name: str, what: str, workers: int, size: int, seconds: float) -> di
     """Steps per second over all workers."""
     make = partial(build, name, what == "frames", size)
     if workers > 1:
-        env: Any = gym.vector.AsyncVectorEnv([make] * workers)
+        # spawned: an OpenGL context that has been forked hangs
+        env: Any = gym.vector.AsyncVectorEnv([make] * workers, context="spawn")
         actions = [env.action_space.sample() for _ in range(32)]
     else:
         env = make()

@@ -9,8 +9,10 @@ counts. Same frame size for all; random actions. Control steps differ in length 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -93,12 +95,20 @@ def run(config: PeersConfig, name: str, what: str, workers: int) -> dict[str, An
         python = config.peers.absolute() / "bin" / "python"
         command = [str(python), str(HERE / "peer_worker.py"), name, *arguments]
     environment = {**os.environ, "MUJOCO_GL": "egl", "OMP_NUM_THREADS": "1"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90)
-    except (subprocess.TimeoutExpired, OSError) as fault:
-        return {"error": type(fault).__name__}
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines else {"error": done.stderr.strip()[-200:]}
+        process = subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
+    except OSError as fault:
+        return {"error": f"{fault}: run benchmarks/setup_peers.sh first"}
+    try:
+        out, faults = process.communicate(timeout=90)
+    except subprocess.TimeoutExpired:
+        return {"error": "no answer in 90 s"}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers that outlive their parent
+    lines = [line for line in out.splitlines() if line.startswith("{")]
+    return json.loads(lines[-1]) if lines else {"error": faults.strip()[-200:]}
 
 
 def main(config: PeersConfig) -> None:

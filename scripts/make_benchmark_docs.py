@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "docs" / "results", ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "images" / "benchmarks.png"
 NAMES = ("peers", "throughput", "encoder", "training", "memory")
-MINUTES = {"peers": 5, "throughput": 6, "encoder": 2, "training": 4, "memory": 7}
+MINUTES = {"peers": 6, "throughput": 6, "encoder": 2, "training": 4, "memory": 7}
+PEERS = " --peers .peers"
 HEAD = """# Benchmarks
 
 Written by `scripts/make_benchmark_docs.py` from the files in `docs/results`; each is made by one
@@ -55,6 +56,10 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+HZ = 10
+"""Control steps per simulated second here."""
+
+
 def peers(result: dict[str, Any]) -> str:
     """Other packages beside this one."""
     rows = result["rows"]
@@ -70,19 +75,22 @@ def peers(result: dict[str, Any]) -> str:
             f"{best['ours', what] / best[name, what]:.1f}" if best.get((name, what)) else "-"
             for what in ("state", "frames")
         ]
+        slower = mine[0]["control_hz"] / HZ
+        simulated = f"{float(ratios[0]) * slower:.1f}" if ratios[0] != "-" else "-"
         lines.append([
             mine[0]["title"], f"{mine[0]['control_hz']} ({mine[0]['substeps']})",
             *(count(by.get(key)) for key in
               (("state", False), ("state", True), ("frames", False), ("frames", True))),
-            *ratios,
+            *ratios, simulated,
         ])  # fmt: skip
     header = ["environment", "Hz (substeps)", "state: one", "state: best path", "frames: one",
               "frames: best path", "ours / theirs, state", "frames"]  # fmt: skip
     return (
-        f"## Beside other packages\n\nControl steps per second, {result['size']} px frames. \"One\""
+        f'## Beside other packages\n\nControl steps per second, {result["size"]} px frames. "One"'
         " is a single environment in one process; the best path is 64 worlds on 2 threads here and"
         " Gymnasium's `AsyncVectorEnv` with 2 worker processes elsewhere; ratios compare the better"
-        " of the two on each side. Substeps are physics steps per control step.\n\n"
+        " of the two on each side. Substeps are physics steps per control step; the last column"
+        " counts simulated seconds instead of control steps, which differ in length.\n\n"
         f"{table(header, lines)}\n\n{where(result)}"
     )
 
@@ -215,8 +223,8 @@ def main() -> None:
     writers = {"peers": peers, "throughput": throughput, "encoder": encoder,
                "training": training, "memory": memory}  # fmt: skip
     commands = "\n".join(
-        f"    python benchmarks/{name}.py{' --peers .peers' if name == 'peers' else '':<16}"
-        f"  # about {MINUTES[name]} minutes"
+        f"    {f'python benchmarks/{name}.py' + PEERS * (name == 'peers'):<42}"
+        f" # about {MINUTES[name]} minutes"
         for name in NAMES
     )
     parts = [HEAD.format(commands=commands)]

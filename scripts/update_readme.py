@@ -1,4 +1,7 @@
-"""Writes the results table of README.md from docs/results/*.json; no number is typed by hand."""
+"""Writes the tables of README.md and of CLIP's model card from docs/results/*.json.
+
+No number in them is typed by hand.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from vla_gym.evaluation.statistics import format_rate
 
 ROOT = Path(__file__).parents[1]
-RESULTS, AXES = "results", "axes"
+RESULTS, AXES, MARKS = "results", "axes", "marks"
 """Names of the marks between which tables stand."""
 HEAD = (
     "| run | policy | success [95% Wilson interval] | learnt from |",
@@ -61,6 +64,19 @@ def axes_table(path: Path) -> str:
     return "\n".join(rows)
 
 
+def marks_table(path: Path) -> str:
+    """What CLIP was asked and how well it answered."""
+    if not path.is_file():
+        return "Not measured yet."
+    rows = ["| asked | figure | n | aim |", "|---|---|---|---|"]
+    for mark in json.loads(path.read_text(encoding="utf-8"))["marks"]:
+        share = format_rate(round(mark["value"] * mark["n"]), mark["n"]).split(", n=")[0]
+        figure = share if mark["share"] else f"{mark['value']:.1f} mm"
+        missed = " (missed)" if mark["reached"] is False else ""
+        rows.append(f"| {mark['what']} | {figure} | {mark['n']} | {mark['aim']}{missed} |")
+    return "\n".join(rows)
+
+
 def updated(text: str, name: str, content: str) -> str:
     """The text with what stands between two marks replaced."""
     start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
@@ -68,11 +84,20 @@ def updated(text: str, name: str, content: str) -> str:
     return f"{before}{start}\n{content}\n{end}{rest.split(end)[1]}"
 
 
+def pages() -> dict[Path, str]:
+    """Each page with its tables written afresh."""
+    results = ROOT / "docs" / "results"
+    readme, card = ROOT / "README.md", ROOT / "vla_gym" / "assets" / "clip" / "MODEL_CARD.md"
+    text = updated(readme.read_text(encoding="utf-8"), RESULTS, table(results))
+    marks = marks_table(results / "clip-exam.json")
+    return {
+        readme: updated(text, AXES, axes_table(results / "axes.json")),
+        card: updated(card.read_text(encoding="utf-8"), MARKS, marks),
+    }
+
+
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    fresh = updated(text, RESULTS, table(ROOT / "docs" / "results"))
-    fresh = updated(fresh, AXES, axes_table(ROOT / "docs" / "results" / "axes.json"))
-    if "--check" in sys.argv and fresh != text:
-        sys.exit("README.md is out of date: run scripts/update_readme.py.")
-    readme.write_text(fresh, encoding="utf-8")
+    for page, fresh in pages().items():
+        if "--check" in sys.argv and fresh != page.read_text(encoding="utf-8"):
+            sys.exit(f"{page.name} is out of date: run scripts/update_readme.py.")
+        page.write_text(fresh, encoding="utf-8")
