@@ -1,4 +1,4 @@
-"""Counts sentences that are refused, rightly and wrongly; writes docs/results/planning/refusals.json."""
+"""Counts sentences that are refused, rightly and wrongly; writes planning/refusals.json."""
 
 from __future__ import annotations
 

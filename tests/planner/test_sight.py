@@ -9,6 +9,7 @@ import pytest
 import vla_gym  # noqa: F401
 from vla_gym.errors import InvalidConfigError
 from vla_gym.language.phrase import Phrase
+from vla_gym.planner.check import THRESHOLD
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import by_predicates
 from vla_gym.planner.grammar import GrammarPlanner
@@ -19,7 +20,7 @@ from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken, spoken_scene
 from vla_gym.planner.verify import by_clip
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.grounding import Grounder
+from vla_gym.vlm.grounding import THERE, Grounder
 
 N = 12
 
@@ -51,7 +52,7 @@ def test_what_is_there_is_seen_where_it_is(sight):
             np.linalg.norm(np.subtract(t.pos[:2], p))
             for t, p in zip(scene.things, places, strict=True)
         ]
-    assert np.mean(np.array(sure) > 0.5) > 0.93 and np.median(off) < 0.03
+    assert np.mean(np.array(sure) > THRESHOLD) > 0.93 and np.median(off) < 0.03
 
 
 def test_what_is_not_there_is_doubted(sight):
@@ -68,7 +69,7 @@ def test_what_is_not_there_is_doubted(sight):
             if (c, k) not in there
         ]
         wrong += sight.judge(obs["image"][i], absent)[1].tolist()
-    assert np.mean(np.array(wrong) < 0.5) > 0.85
+    assert np.mean(np.array(wrong) < THRESHOLD) > 0.85
 
 
 def test_a_listed_thing_that_clip_does_not_see_stops_the_plan(sight):
@@ -95,6 +96,10 @@ def test_a_scene_of_what_is_spoken_of(sight):
         roles = venv.unwrapped.episodes[i].binding.roles
         right += {t.slot for t in scene.things} == set(roles.values())
     assert right >= N - 2
+
+
+def test_counts_as_there_from_where_clip_says_so():
+    assert THRESHOLD == THERE
 
 
 def test_phrases_of_a_sentence():

@@ -14,7 +14,7 @@ import tyro
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.policies import policy_factory
 from vla_gym.files import replace_text
-from vla_gym.planner.check import Embodiment
+from vla_gym.planner.check import THRESHOLD, Embodiment
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import (
     Driver,
@@ -84,7 +84,7 @@ class PlanConfig:
     with each thing of a plan checked by CLIP."""
     verify: Literal["predicates", "clip"] = "predicates"
     """How steps are judged: by the simulator's truth, or, for what is put somewhere, by CLIP."""
-    threshold: float = 0.5
+    threshold: float = THRESHOLD
     """CLIP's confidence from which a thing counts as there."""
     safety: Literal["off", "report", "clip", "veto"] = "off"
     """The safety layer between the driver and the arm."""

@@ -14,6 +14,8 @@ from vla_gym.robots.robot import Robot
 from vla_gym.safety.limits import Limits
 from vla_gym.world.objects import KINDS
 
+THRESHOLD = 0.4
+"""CLIP's confidence from which a thing counts as there; `vla_gym.vlm.grounding.THERE`."""
 SHOULDER = np.array([0.0, 0.0, 0.333])
 """Where the arm's reach is measured from [m]."""
 _TAKEN = ("grasp", "lift", "move", "place", "stand_up")
@@ -51,7 +53,7 @@ def check(
     scene: Scene,
     body: Embodiment | None = None,
     confidence: Mapping[str, float] | None = None,
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
 ) -> list[Problem]:
     """Look for reasons not to execute a plan.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from vla_gym.errors import PlanError, PlannerUnavailableError
-from vla_gym.planner.check import Embodiment, check
+from vla_gym.planner.check import THRESHOLD, Embodiment, check
 from vla_gym.planner.plan import Plan, Problem, parse_plan
 from vla_gym.planner.protocol import Planner, Reply, Request
 
@@ -61,7 +61,7 @@ class Decider:
 
     def __init__(
         self, planner: Planner, body: Embodiment | None = None, sight: Sight | None = None,
-        threshold: float = 0.5, tries: int = 3, remember: int = 1024,
+        threshold: float = THRESHOLD, tries: int = 3, remember: int = 1024,
     ) -> None:  # fmt: skip
         self.planner, self.body, self.sight = planner, body or Embodiment(), sight
         self.threshold, self.tries = threshold, min(tries, planner.tries)

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from vla_gym.errors import InstructionError, InvalidConfigError
 from vla_gym.language.phrase import Phrase
 from vla_gym.language.vocabulary import COLOURS, KIND_NOUNS
+from vla_gym.planner.check import THRESHOLD
 from vla_gym.planner.grammar import KNOWN
 from vla_gym.planner.protocol import Request
 from vla_gym.planner.scene import Scene, Thing, scene_of, unique
 from vla_gym.world.objects import KINDS
 
-THRESHOLD = 0.5
-"""Confidence from which a thing counts as seen."""
 _MARGIN, _SAME = 0.2, 0.03
 """How much surer CLIP must be of a rival, and how near to the same place it must be [m]; chosen on
 validation seeds."""
@@ -73,7 +72,7 @@ class ClipSight:
 
         Asked alone, "the pink cube" is found in a pink drawer as well. So every phrase has rivals:
         its kind in other colours, its colour in other kinds. A rival seen at the same place by more
-        than `_MARGIN` brings the confidence below 1/2.
+        than `_MARGIN` brings the confidence below `THRESHOLD`.
 
         Args:
             image: Shape (H, W, 3).
@@ -90,7 +89,7 @@ class ClipSight:
             same = np.linalg.norm(xy[1:] - xy[0], axis=1) < _SAME
             rival = float(np.max(c[1:][same], initial=0.0))
             spots.append(xy[0])
-            out.append(min(float(c[0]), max(0.0, 0.5 + _MARGIN + float(c[0]) - rival)))
+            out.append(min(float(c[0]), max(0.0, THRESHOLD + _MARGIN + float(c[0]) - rival)))
             at += len(group)
         return np.array(spots).reshape(-1, 2), np.array(out)
 
@@ -129,7 +128,7 @@ def spoken_scene(sight: ClipSight, threshold: float = THRESHOLD) -> Any:
     """
 
     def scene(venv: Any, i: int, instruction: str) -> Scene:
-        phrases = spoken(instruction)
+        phrases = [each for phrase in spoken(instruction) for each in _members(phrase)]
         image = venv.cameras.render("fixed", np.array([i]))[0]
         places, sure = sight.judge(image, phrases)
         truth = scene_of(venv, i)
@@ -137,6 +136,7 @@ def spoken_scene(sight: ClipSight, threshold: float = THRESHOLD) -> Any:
         for phrase, xy, c in zip(phrases, places, sure, strict=True):
             if c >= threshold:
                 things.append(_thing(phrase, xy, float(c), truth))
+        things = _apart(things)
         names = unique([t.name for t in things])
         named = [Thing(**{**vars(t), "name": n}) for t, n in zip(things, names, strict=True)]
         return Scene(tuple(named), truth.held if truth.held in names else None)
@@ -153,6 +153,25 @@ def _thing(phrase: Phrase, xy: NDArray, sure: float, truth: Scene) -> Thing:
     return Thing(
         str(phrase).removeprefix("the "), kind, colour, pos=pos, confidence=sure, slot=slot
     )
+
+
+def _members(phrase: Phrase) -> list[Phrase]:
+    """What to look for: of a group, everything that could belong to it."""
+    if not phrase.every:
+        return [phrase]
+    if phrase.colour is not None:
+        return [Phrase(name, phrase.colour) for name, kind in KINDS.items() if kind.graspable]
+    return [Phrase(phrase.noun, colour) for colour in COLOURS]
+
+
+def _apart(things: list[Thing]) -> list[Thing]:
+    """Of things seen at one place the one that CLIP is surest of."""
+    kept: list[Thing] = []
+    for thing in sorted(things, key=lambda t: -t.confidence):
+        away = [np.linalg.norm(np.subtract(thing.pos[:2], k.pos[:2])) for k in kept]
+        if min(away, default=1.0) > _SAME:
+            kept.append(thing)
+    return kept
 
 
 def spoken(instruction: str) -> list[Phrase]:
