@@ -25,7 +25,7 @@ _CHUNK = 3
 """Physics steps between two looks of the filter: 100 Hz."""
 _LEVER = 0.15
 """Length that makes turning and moving comparable [m]."""
-_HEADROOM, _JOINT_HEADROOM = 0.8, 0.8
+_HEADROOM, _JOINT_HEADROOM = 0.8, 0.72
 """Shares of the hand's and the joints' speed limits that are commanded; the servos overshoot the
 rest."""
 _VETO_SHARE = 0.15
