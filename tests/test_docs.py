@@ -16,6 +16,12 @@ def test_the_readmes_table_comes_from_the_result_files():
     assert run.returncode == 0, run.stderr
 
 
+def test_the_tables_of_planning_and_safety_come_from_the_result_files():
+    script = [sys.executable, "scripts/make_planning_docs.py", "--check"]
+    run = subprocess.run(script, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")))
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):

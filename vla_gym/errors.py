@@ -69,3 +69,11 @@ class MissingDependencyError(VlaGymError, ImportError):
 
 class HubError(VlaGymError, RuntimeError):
     """Weights could not be fetched from a model hub."""
+
+
+class PlanError(VlaGymError, ValueError):
+    """A planner's answer is no plan that could be executed here."""
+
+
+class PlannerUnavailableError(VlaGymError, RuntimeError):
+    """The server of a language model did not answer, or refused to."""

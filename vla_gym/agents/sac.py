@@ -14,10 +14,11 @@ from stable_baselines3.common.utils import polyak_update
 from torch import Tensor, nn
 
 from vla_gym.agents.demos import Demos
+from vla_gym.agents.executed import StoresExecuted
 from vla_gym.agents.policies import HeadSACPolicy
 
 
-class SparseSAC(SAC):
+class SparseSAC(StoresExecuted, SAC):
     """Stable-Baselines3's SAC after RLPD (Ball et al. 2023), with a fading pull to demonstrations.
 
     Against the parent: each batch is half demonstrations, half own steps; layer-normalised critics,

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("vla_gym.cli.train", "learn a policy from sparse success"),
     "tasks": ("vla_gym.cli.tasks", "list the environments and what they can be told"),
     "evaluate": ("vla_gym.cli.evaluate", "measure a policy: success with its interval"),
+    "plan": ("vla_gym.cli.plan", "let a planner steer a policy, checked and safe; measure it"),
     "demo": ("vla_gym.cli.demo", "film or watch a policy at work"),
     "doctor": ("vla_gym.cli.doctor", "check this machine and say what is missing"),
     "examine-clip": ("vla_gym.cli.examine_clip", "measure how well a CLIP finds what words name"),

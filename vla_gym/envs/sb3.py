@@ -19,7 +19,8 @@ class SB3VecEnv(VecEnv):
     """What SB3's algorithms and wrappers expect, over one `TabletopVectorEnv`.
 
     SB3 has no text spaces, so the sentence is not in the observation; read it from `instructions`.
-    Infos carry ``is_success``, ``stage``, ``wrong_object`` and, at an episode's end,
+    Infos carry ``is_success``, ``stage``, ``wrong_object``, with a safety layer ``cost``, ``cost_*``
+    and ``executed_action``, and, at an episode's end,
     ``terminal_observation``, ``TimeLimit.truncated`` and ``episode`` (r, l, t).
 
     Args:
@@ -64,11 +65,15 @@ class SB3VecEnv(VecEnv):
         self._returns += rewards
         self._lengths += 1
         now = infos.get("final_info", infos)
-        keys = ("is_success", "stage", "wrong_object")
+        keys = ["is_success", "stage", "wrong_object"]
+        keys += [key for key in now if key.startswith("cost")]
         columns = [np.where(dones, now[k], infos[k]).tolist() for k in keys]
         rows: list[dict[str, Any]] = [
             dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)
         ]
+        if "executed_action" in now:
+            for row, action in zip(rows, now["executed_action"], strict=True):
+                row["executed_action"] = action
         for i in np.flatnonzero(dones):
             rows[i]["terminal_observation"] = _without_text(infos["final_obs"][i])
             rows[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])

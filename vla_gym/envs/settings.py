@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.language.splits import AXES, SPLITS
+from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.controller import REFERENCE_HZ
 from vla_gym.world.scene import CAMERAS, PHYSICS_TIMESTEP
 
@@ -43,6 +44,9 @@ class Settings:
     novelty: tuple[str, ...] = ()
     """Ways in which episodes differ from training: names out of `vla_gym.language.splits.AXES`, or
     "all"."""
+    safety: SafetyConfig = SafetyConfig(mode="off")
+    """The safety layer: one of `vla_gym.safety.MODES`, a mapping of fields of `SafetyConfig`, or
+    one."""
 
     @classmethod
     def of(cls, **kwargs: Any) -> Settings:
@@ -61,7 +65,8 @@ class Settings:
         novelty = kwargs.pop("novelty", ())
         novelty = (novelty,) if isinstance(novelty, str) else tuple(novelty)
         novelty = tuple(AXES) if novelty == ("all",) else novelty
-        made = cls(cameras=cameras, novelty=novelty, **kwargs)
+        safety = SafetyConfig.of(kwargs.pop("safety", None))
+        made = cls(cameras=cameras, novelty=novelty, safety=safety, **kwargs)
         for axis in novelty:
             _known("novelty axis", axis, (*AXES, "all"))
         for camera in cameras:

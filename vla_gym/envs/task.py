@@ -78,6 +78,11 @@ class Binding:
     spoken: dict[str, Phrase] = field(default_factory=dict)
     """Role -> what is said, where that is settled beforehand."""
 
+    @property
+    def played(self) -> dict[str, tuple[int, ...]]:
+        """Role -> all slots that play it."""
+        return {**{role: (slot,) for role, slot in self.roles.items()}, **self.groups}
+
     def seen(self, pos: NDArray) -> Seen:
         """The scene as phrases are understood in it.
 

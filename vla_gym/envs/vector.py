@@ -26,6 +26,9 @@ from vla_gym.errors import (
     UnknownNameError,
 )
 from vla_gym.language.splits import rng_for
+from vla_gym.safety.approval import Approval
+from vla_gym.safety.guard import Guard
+from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.camera import CameraPool
 from vla_gym.world.scene import CAMERAS
@@ -56,7 +59,8 @@ class TabletopVectorEnv(VectorEnv):
     Infos: ``is_success`` (n,), ``stage`` (n,) how many stages were reached, ``stages`` (n,) their
     names, ``wrong_object`` (n,) whether something that was not asked for has been grasped,
     ``violated`` (n,) whether something that had to stay true did not, which ends the episode,
-    ``task`` (n,) its name, ``instruction``.
+    ``task`` (n,) its name, ``instruction``. With a safety layer also ``cost`` (n,) and its parts
+    ``cost_*``, ``peak_*``, ``executed_action`` (n, 7 or 8) and ``safety_intervened`` (n,).
 
     Args:
         task: Name in `vla_gym.envs.tasks.TASKS` or `MIXTURES`, a `Task`, or several, of which each
@@ -116,6 +120,24 @@ class TabletopVectorEnv(VectorEnv):
         self._violated = np.zeros(num_envs, bool)
         self._potential = np.zeros(num_envs)
         self._others = np.zeros((num_envs, self.world.n_slots), bool)
+        self.guard: Guard | None = None
+        self.protect(s.safety)
+
+    def protect(self, config: SafetyConfig, approval: Approval | None = None) -> None:
+        """Put a safety layer between actions and the arm, in the place of the present one.
+
+        Args:
+            config: Limits and mode.
+            approval: Asked about flagged actions in mode "veto".
+        """
+        if self.guard is not None:
+            self.guard.close()
+        self.guard = None
+        if config.mode != "off":
+            self.guard = Guard(self.world, self._controller, self.control_hz, config, approval)
+            if self.episodes:
+                ids = np.arange(self.num_envs)
+                self.guard.begin(ids, [e.binding.played for e in self.episodes])
 
     @property
     def task(self) -> Task:
@@ -194,7 +216,7 @@ class TabletopVectorEnv(VectorEnv):
                 finals[i] = {key: copy(value[i]) for key, value in obs.items()}
             self._begin(ids, {})
             self._refresh(obs, ids)
-            final_info, infos = infos, self._info()
+            final_info, infos = infos, infos | self._info()
             infos |= {"final_obs": finals, "_final_obs": done}
             infos |= {"final_info": final_info, "_final_info": done}
         if self.render_mode == "human":
@@ -237,6 +259,8 @@ class TabletopVectorEnv(VectorEnv):
             state[name] = getattr(self, name).copy()
         state["episodes"] = ep.pack(self.episodes)
         state["rng"] = np.stack([_pack_rng(rng) for rng in self._rngs])
+        if self.guard is not None:
+            state |= {f"guard/{k}": v for k, v in self.guard.get_state().items()}
         return state
 
     def set_state(self, state: Mapping[str, NDArray]) -> None:
@@ -249,6 +273,8 @@ class TabletopVectorEnv(VectorEnv):
         )
         for name in ("elapsed", "_stage", "_wrong", "_violated", "_potential"):
             setattr(self, name, np.array(state[name]))
+        if self.guard is not None:
+            self.guard.set_state(state)
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -306,6 +332,8 @@ class TabletopVectorEnv(VectorEnv):
         world.forward(ids)
         self.elapsed[ids], self._stage[ids] = 0, 0
         self._wrong[ids], self._violated[ids] = False, False
+        if self.guard is not None:
+            self.guard.begin(ids, [e.binding.played for e in drawn])
 
     def _drawn(self, ids: NDArray[np.int64], options: Mapping[str, Any]) -> list[ep.Episode]:
         """The episodes that begin."""
@@ -384,8 +412,12 @@ class TabletopVectorEnv(VectorEnv):
         world = self.world
         if "moved" in self.axes:
             self._move_things()
-        self._controller.apply(world, actions[:, :7])
-        world.step(self._substeps)
+        executed = actions[:, :7]
+        if self.guard is None:
+            self._controller.apply(world, executed)
+            world.step(self._substeps)
+        else:
+            executed = self.guard.execute(executed, self._substeps)
         self.elapsed += 1
         ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.num_envs, bool)
         with world.standing_still():
@@ -398,7 +430,11 @@ class TabletopVectorEnv(VectorEnv):
             self._potential = now
         terminated = success | ended | self._violated
         truncated = (self.elapsed >= self._horizons[self.task_id]) & ~terminated
-        return rewards, terminated, truncated, self._info(success)
+        info = self._info(success)
+        if self.guard is not None:
+            info |= self.guard.info(actions[:, :7], executed)
+            info["executed_action"] = np.concatenate([executed, actions[:, 7:]], axis=1)
+        return rewards, terminated, truncated, info
 
     def _judge(self, ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which worlds have just succeeded; stages and violations are noted."""

@@ -43,4 +43,6 @@ PANDA = Robot(
     servo_lag=0.05,
     home_guess=(0.0, -0.3, 0.0, -2.4, 0.0, 2.1, 0.785398),
     home_tcp=(0.46, 0.0, 0.22),
+    reach=0.855,
+    payload=3.0,
 )  # fmt: skip

@@ -52,6 +52,10 @@ class Robot:
     """Joint angles [rad] from which the home pose is solved."""
     home_tcp: tuple[float, float, float]
     """TCP position at home [m], pointing straight down."""
+    reach: float
+    """Largest distance of the flange from the shoulder [m]."""
+    payload: float
+    """Heaviest thing that can be lifted [kg]."""
 
     @property
     def n_arm(self) -> int:

@@ -182,6 +182,11 @@ class World:
         """Linear scale of each object (1 where absent). Shape (n, n_slots)."""
         return _SCALES[self.size_id]
 
+    @property
+    def object_mass(self) -> NDArray:
+        """Mass of each thing. Shape (n, n_slots), [kg]."""
+        return self._fields["body_mass"][:, self.slot_body]
+
     def kind_value(self, table: NDArray) -> NDArray:
         """Look a per-kind number up for every slot.
 

@@ -1,0 +1,168 @@
+"""Writes the tables of docs/planning.md and docs/safety.md from results; --check compares."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vla_gym.evaluation.statistics import format_rate
+from vla_gym.files import replace_text
+from vla_gym.planner.plan import SKILLS
+from vla_gym.safety import MODES, Limits
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results" / "planning"
+PLANNERS = ("grammar", "clip", "local")
+
+
+def load(name: str) -> dict[str, Any]:
+    """A result, or nothing if it was not measured."""
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
+
+
+def told(rate: dict[str, Any], n: int) -> str:
+    """A rate with its interval, without its n."""
+    return re.sub(r", n=\d+$", "", format_rate(rate["count"], n))
+
+
+def planners() -> str:
+    """Planners by prompting and task: one row for each, the drivers beside each other."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for part in PLANNERS:
+        for r in load(f"planning-{part}")["rows"]:
+            task = r["env_id"].removeprefix("VLA").removesuffix("-v0")
+            task += f" ({', '.join(r['novelty'])})" if r["novelty"] else ""
+            key = (r["planner"], r["see"], task)
+            rows.setdefault(key, {})[r["driver"]] = r
+    out = []
+    for (planner, see, task), drivers in rows.items():
+        first = next(iter(drivers.values()))
+        n = first["n"]
+        others = [d for d in drivers if d != "expert"]
+        silent = n - first.get("answered", {"count": n})["count"]
+        cells = [planner, see, task, f"{n}, {silent} not answered" if silent else str(n)]
+        cells += [told(first[key], n) for key in ("schema_valid", "executable", "refused")]
+        for driver in ("expert", others[0] if others else ""):
+            r = drivers.get(driver)
+            cells.append(told(r["success"], r["n"]) if r else "-")
+        cells += [f"{first['planning_s']:.3g}"]
+        cells += [f"{first['prompt_tokens']:.0f} + {first['completion_tokens']:.0f}"]
+        out.append(cells)
+    head = ("planner", "sees", "task", "n", "schema-valid", "executable", "refused", "goal, expert",
+            "goal, policy", "s", "tokens in + out")  # fmt: skip
+    return table(head, out)
+
+
+def safety() -> str:
+    """Modes by policy."""
+    out = []
+    for r in load("safety")["rows"]:
+        broken = {k: v["count"] for k, v in r["episodes_with_violation"].items() if v["count"]}
+        measured = bool(r["peaks"])
+        cells = [r["policy"], r["mode"], str(r["n"]), told(r["success"], r["n"])]
+        cells.append(f"{r['steps_per_episode']:.1f}")
+        cells.append(f"{r['cost_per_episode']:.2f}" if measured else "-")
+        cells.append(f"{r['interventions_per_episode']:.1f}" if measured else "-")
+        cells.append(f"{r['true_peaks']['tcp_speed']:.2f}")
+        cells.append(f"{100 * r['true_peaks']['joint_speed']:.0f}%")
+        cells.append(f"{r['peaks']['contact_force']:.0f}" if measured else "-")
+        cells.append(f"{r['peaks']['grasp_force']:.0f}" if measured else "-")
+        cells.append(", ".join(f"{k} {v}" for k, v in broken.items()) or "none")
+        out.append(cells)
+    head = ("policy", "mode", "n", "success", "steps", "cost", "interventions", "peak TCP [m/s]",
+            "peak joint [of limit]", "peak contact [N]", "peak grip [N]",
+            "episodes that broke a limit of motion")  # fmt: skip
+    return table(head, out)
+
+
+def refusals() -> str:
+    """Share of refused sentences by what the planner sees; each task, and all feasible ones."""
+    rows = load("refusals")["rows"]
+    ways = list(dict.fromkeys(r["sees"] for r in rows))
+    counts = {(r["task"], r["sees"]): (r["refused"]["count"], r["n"]) for r in rows}
+    tasks = list(dict.fromkeys(r["task"] for r in rows))
+    out = [[t, *(format_rate(*counts[t, w]) for w in ways)] for t in tasks]
+    total = ["all but Infeasible"]
+    for way in ways:
+        mine = [counts[t, way] for t in tasks if t != "Infeasible"]
+        total.append(format_rate(sum(k for k, _ in mine), sum(n for _, n in mine)))
+    return table(("task", *(f"sees {w}" for w in ways)), [*out, total])
+
+
+def latency() -> str:
+    """Parts of the control loop while a planner is at work, by two clocks."""
+    out = []
+    for name, clock in (("latency", "wall clock"), ("latency-cpu", "processor time")):
+        data = load(name)
+        for part, v in data.get("parts", {}).items():
+            values = [f"{v.get(k, 0):.3g}" for k in ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms")]
+            out.append([clock, part, *values, f"{data['load_average'][0]:.1f}"])
+    head = ("clock", "part", "n", "median [ms]", "p90", "p99", "max", "machine's load")
+    return table(head, out)
+
+
+def modes() -> str:
+    """The layer's modes."""
+    return table(("mode", "what it does"), [[f"`{k}`", v] for k, v in MODES.items()])
+
+
+def skills() -> str:
+    """The skills that plans are made of."""
+    return table(("skill", "what it does"), [[f"`{k}`", v] for k, v in SKILLS.items()])
+
+
+def limits() -> str:
+    """Default limits."""
+    rows = [[f"`{k}`", str(v)] for k, v in vars(Limits()).items()]
+    return table(("limit", "default"), rows)
+
+
+TABLES = {
+    "planners": planners,
+    "safety": safety,
+    "latency": latency,
+    "refusals": refusals,
+    "modes": modes,
+    "skills": skills,
+    "limits": limits,
+}
+
+
+def filled(text: str) -> str:
+    """The page with every table between its marks made anew."""
+    for name, make in TABLES.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text = re.sub(pattern, lambda m, t=make: f"{m[1]}{t()}\n{m[2]}", text, flags=re.S)
+    return text
+
+
+def main(check: bool) -> int:
+    """Fill both pages, or only say whether they are up to date."""
+    stale = 0
+    for page in (ROOT / "docs" / "planning.md", ROOT / "docs" / "safety.md"):
+        old = page.read_text(encoding="utf-8")
+        new = filled(old)
+        if check and new != old:
+            stale += 1
+            print(
+                f"{page.name} is not up to date: run scripts/make_planning_docs.py", file=sys.stderr
+            )
+        elif not check:
+            replace_text(page, new)
+            print(f"written to {page}")
+    return int(stale > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv))

@@ -1,0 +1,113 @@
+"""Measures the control loop at one world while a planner thinks; latency.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from vla_gym.evaluation.policies import policy_factory
+from vla_gym.evaluation.protocol import make_venv
+from vla_gym.files import replace_text
+from vla_gym.planner.decide import Decider
+from vla_gym.planner.drivers import PolicyDriver
+from vla_gym.planner.executor import HierarchicalPolicy
+from vla_gym.planner.grammar import GrammarPlanner
+from vla_gym.planner.latency import Latency
+from vla_gym.planner.protocol import Reply, Request
+
+FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "latency.json"
+
+
+@dataclass
+class LatencyConfig:
+    """Policy, CLIP and safety at one world, while a planner thinks in its thread."""
+
+    policy: str = "pickplace-ppo"
+    env: str = "VLASequence-v0"
+    steps: int = 600
+    """Control steps."""
+    cpu: bool = False
+    """Count the loop's own processor time instead of the clock's: on a machine that is busy with
+    other work, what it would take on an idle one."""
+    think: float = 3.0
+    """Time that the planner takes [s]."""
+
+
+class Thinker:
+    """The grammar's planner, with the latency of a large model."""
+
+    name, tries = "slow", 1
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def plan(self, request: Request) -> Reply:
+        """Wait, then answer."""
+        time.sleep(self.seconds)
+        return GrammarPlanner().plan(request)
+
+
+def main(config: LatencyConfig) -> None:
+    """Measure and write."""
+    torch.set_num_threads(1)
+    clock = time.thread_time if config.cpu else time.perf_counter
+    venv = make_venv(config.env, 1, split="validation", safety="clip", horizon=10_000)
+    parts = {name: Latency(name) for name in ("CLIP", "policy and plan", "safety", "loop")}
+    policy: Any = policy_factory(config.policy)(venv)
+    encoder = policy.features.source.grounder.encoder
+    clip = [0.0]
+    encode = encoder.encode_image
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        begun = clock()
+        out = encode(*args, **kwargs)
+        clip[0] += clock() - begun
+        return out
+
+    encoder.encode_image = timed
+    loop = HierarchicalPolicy(
+        venv, Decider(Thinker(config.think), remember=0), PolicyDriver(policy), wait=False
+    )
+    obs, _ = venv.reset(seed=0)
+    loop.reset(np.ones(1, bool), obs)
+    core, thinking = venv.unwrapped, 0
+    core.guard.clock = clock
+    for k in range(config.steps):
+        clip[0], begun = 0.0, clock()
+        action = loop.act(obs)
+        if loop.state[0] == 0:  # the plan is not ready: the fast loop does all its work meanwhile
+            loop.driver.policy.act(obs)
+            thinking += 1
+        acted = clock() - begun
+        obs, _, terminated, truncated, _ = venv.step(action)
+        safety = core.guard.seconds
+        if k >= 5:
+            parts["CLIP"].add(clip[0])
+            parts["policy and plan"].add(acted - clip[0])
+            parts["safety"].add(safety)
+            parts["loop"].add(acted + safety)
+        if (terminated | truncated)[0] or loop.state[0] > 1:
+            obs, _ = venv.reset()
+            loop.reset(np.ones(1, bool), obs)
+    loop.close()
+    venv.close()
+    data = {"config": vars(config), "steps_while_planning": thinking,
+            "plans": loop.latency["planner"].summary(), "load_average": os.getloadavg(),
+            "parts": {k: v.summary() for k, v in parts.items()},
+            "histogram_loop": parts["loop"].histogram()}  # fmt: skip
+    file = FILE.with_name("latency-cpu.json") if config.cpu else FILE
+    replace_text(file, json.dumps(data, indent=1) + "\n")
+    print("\n".join(map(str, parts.values())))
+    print(f"{thinking} control steps while plans were made; planner {data['plans']}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(LatencyConfig))

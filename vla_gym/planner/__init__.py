@@ -1,0 +1,1 @@
+"""Think slowly, act fast: plans in words, checked before and during execution."""

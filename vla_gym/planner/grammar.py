@@ -1,0 +1,213 @@
+"""The planner without a language model: the grammar's own reading of a sentence, as skills."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import fields, replace
+
+from vla_gym.envs.task import Task
+from vla_gym.envs.tasks import MIXTURES
+from vla_gym.errors import InstructionError
+from vla_gym.language.instructions import PREPOSITIONS
+from vla_gym.language.phrase import Phrase, resolve
+from vla_gym.planner.plan import MAX_TEXT, Plan, Step
+from vla_gym.planner.protocol import Reply, Request
+from vla_gym.planner.scene import Scene
+from vla_gym.world.predicates import (
+    And,
+    Beside,
+    Closed,
+    Each,
+    Inside,
+    Lifted,
+    Near,
+    On,
+    Opened,
+    Over,
+    Predicate,
+    Pressed,
+    SlidOver,
+    Standing,
+    Then,
+)
+
+KNOWN: tuple[Task, ...] = tuple(
+    t for t in MIXTURES["Tabletop"] if not any(r.absent for r in t.roles.values())
+)
+"""Tasks whose sentences are understood."""
+_SIDES = {"left": "left of", "right": "right of", "front": "in front of", "behind": "behind"}
+Names = dict[str, tuple[str, ...]]
+"""Role -> names of the things that play it."""
+
+
+class GrammarPlanner:
+    """Reads the sentence by the grammar, resolves its phrases, and lays the goal out as skills.
+
+    Args:
+        tasks: Whose sentences it understands.
+    """
+
+    name = "grammar"
+    tries = 1
+    """It always answers the same, so asking again is of no use."""
+
+    def __init__(self, tasks: tuple[Task, ...] = KNOWN) -> None:
+        self.tasks = tasks
+
+    def plan(self, request: Request) -> Reply:
+        """Plan; never fails, but may say that it is not feasible."""
+        begun = time.perf_counter()
+        plan = self._plan(request.instruction, request.scene)
+        return Reply(plan.to_json(), time.perf_counter() - begun)
+
+    def _plan(self, instruction: str, scene: Scene) -> Plan:
+        fault = InstructionError(f"{instruction!r} was not understood.", -1)
+        for task in self.tasks:
+            try:
+                readings = task.read(instruction)
+            except InstructionError as problem:
+                fault = problem if problem.understood > fault.understood else fault
+                continue
+            for phrases in readings:
+                try:
+                    names = {role: _meant(task, role, p, scene) for role, p in phrases.items()}
+                except InstructionError as problem:
+                    fault = problem
+                    continue
+                return _with_hand(_worded(_laid_out(task, names), scene), scene)
+        return Plan(feasible=False, reason=str(fault)[:MAX_TEXT])
+
+
+def _meant(task: Task, role: str, phrase: Phrase, scene: Scene) -> tuple[str, ...]:
+    """Names of the things that a phrase means.
+
+    Raises:
+        InstructionError: If there is none, or there are several where one is meant.
+    """
+    allowed = task.roles[role].kinds + task.roles[role].novel_kinds
+    slots = [k for k in resolve(phrase, scene.seen()) if scene.things[k].kind in allowed]
+    if not slots or (len(slots) > 1 and not phrase.every):
+        count = "nothing" if not slots else f"{len(slots)} things"
+        raise InstructionError(f"'{phrase}' is {count} on this table.", 3_000 + len(slots))
+    return tuple(scene.things[k].name for k in slots)
+
+
+def _laid_out(task: Task, names: Names) -> Plan:
+    used = roles_in(task.goal)
+    spared = roles_in(task.keep) - used if task.keep is not None else set()
+    avoid = tuple(n for role in task.roles if role in spared for n in names[role])
+    return Plan(tuple(steps_for(task.goal, names)), avoid=avoid)
+
+
+def _worded(plan: Plan, scene: Scene) -> Plan:
+    """Say "in" of what holds things and "on" of what is flat."""
+    steps = []
+    for step in plan.steps:
+        if step.skill == "place" and step.relation == "in":
+            flat = scene.find(step.target or "").kind not in PREPOSITIONS
+            step = replace(step, relation="on" if flat else "in")
+        steps.append(step)
+    return replace(plan, steps=tuple(steps))
+
+
+def _with_hand(plan: Plan, scene: Scene) -> Plan:
+    """Begin with what the hand holds: go on with it, or put it down where it is."""
+    held, steps = scene.held, plan.steps
+    if held is None or not steps:
+        return plan
+    if steps[0].object == held and steps[0].skill == "approach":
+        steps = steps[2:] if len(steps) > 1 and steps[1].skill == "grasp" else steps
+    else:
+        steps = (Step("release", held), *steps)
+    return Plan(steps, avoid=plan.avoid)
+
+
+def roles_in(fact: Predicate) -> set[str]:
+    """Names of the roles that a fact speaks of, without those it brings along itself."""
+    found = {
+        getattr(fact, f.name) for f in fields(fact)  # type: ignore[arg-type]
+        if f.name in ("thing", "place", "base", "group")
+    }  # fmt: skip
+    parts = (fact.fact,) if isinstance(fact, Each) else fact.parts()
+    for part in parts:
+        found |= roles_in(part)
+    return found - ({fact.member} if isinstance(fact, Each) else set())
+
+
+@functools.singledispatch
+def steps_for(goal: Predicate, names: Names) -> list[Step]:
+    """The skills that bring a goal about; none for a fact that comes along with others."""
+    return []
+
+
+@steps_for.register
+def _(goal: And, names: Names) -> list[Step]:
+    return [step for part in goal.parts() for step in steps_for(part, names)]
+
+
+@steps_for.register
+def _(goal: Then, names: Names) -> list[Step]:
+    return [step for part in goal.parts() for step in steps_for(part, names)]
+
+
+@steps_for.register
+def _(goal: Each, names: Names) -> list[Step]:
+    members = names[goal.group]
+    return [s for name in members for s in steps_for(goal.fact, {**names, goal.member: (name,)})]
+
+
+def _put(thing: str, target: str, relation: str) -> list[Step]:
+    carry = [Step("move", thing, target)] if relation in ("in", "on") else []
+    return [
+        Step("approach", thing), Step("grasp", thing), Step("lift", thing), *carry,
+        Step("place", thing, target, relation), Step("release", thing),
+    ]  # fmt: skip
+
+
+@steps_for.register
+def _(goal: Inside, names: Names) -> list[Step]:
+    return _put(names[goal.thing][0], names[goal.place][0], "in")
+
+
+@steps_for.register
+def _(goal: On, names: Names) -> list[Step]:
+    return _put(names[goal.thing][0], names[goal.base][0], "on")
+
+
+@steps_for.register
+def _(goal: Beside, names: Names) -> list[Step]:
+    return _put(names[goal.thing][0], names[goal.base][0], _SIDES[goal.side])
+
+
+@steps_for.register
+def _(goal: Lifted, names: Names) -> list[Step]:
+    name = names[goal.thing][0]
+    return [Step("approach", name), Step("grasp", name), Step("lift", name)]
+
+
+@steps_for.register
+def _(goal: Over, names: Names) -> list[Step]:
+    return [Step("push", names[goal.thing][0], names[goal.place][0])]
+
+
+@steps_for.register
+def _(goal: SlidOver, names: Names) -> list[Step]:
+    return [Step("slide", names[goal.thing][0], names[goal.place][0])]
+
+
+_SINGLE = {
+    Near: "approach",
+    Pressed: "press",
+    Opened: "open",
+    Closed: "close",
+    Standing: "stand_up",
+}
+
+
+def _single(goal: Near | Pressed | Opened | Closed | Standing, names: Names) -> list[Step]:
+    return [Step(_SINGLE[type(goal)], names[goal.thing][0])]
+
+
+for _kind in _SINGLE:
+    steps_for.register(_kind)(_single)

@@ -1,0 +1,145 @@
+"""What the robot must keep to, as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.world.objects import KINDS
+
+MODES = {
+    "off": "nothing is measured or changed",
+    "report": "limits are measured, costs are told, nothing is changed",
+    "clip": "the nearest motion that keeps to the limits is executed",
+    "veto": "an action that would break a limit is not executed: the arm holds still",
+}
+"""What the safety layer does."""
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box, along the world's axes, that hand and wrist stay out of."""
+
+    center: Point
+    """Middle, world frame [m]."""
+    half: Point
+    """Half sizes [m]."""
+    radius: float = 0.0
+    """How far it is rounded outwards [m]."""
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """A ball that hand and wrist stay out of."""
+
+    center: Point
+    """Middle, world frame [m]."""
+    radius: float
+    """[m]."""
+
+    @property
+    def half(self) -> Point:
+        """It is a point, rounded."""
+        return (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Numbers that the executed motion is held to; `math.inf` lifts a limit.
+
+    Joint speeds are those of the Panda's data sheet. The others are choices for this table, not
+    taken from any standard.
+    """
+
+    tcp_speed: float = 0.6
+    """Highest speed of the tool centre point [m/s]."""
+    tcp_acceleration: float = 12.0
+    """Highest commanded acceleration of the tool centre point [m/s^2]."""
+    tool_turn_speed: float = 2.5
+    """Highest commanded turning speed of the tool [rad/s]."""
+    tool_turn_acceleration: float = 15.0
+    """Highest commanded angular acceleration of the tool [rad/s^2]; the wrist's motors are weak."""
+    joint_speed: tuple[float, ...] = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
+    """Highest speed of each joint [rad/s]."""
+    joint_acceleration: float = 25.0
+    """Highest commanded acceleration of each joint [rad/s^2]; about half of what the motors can."""
+    workspace_low: Point = (0.26, -0.40, 0.0)
+    """Lower corner of the box that the TCP stays in [m]."""
+    workspace_high: Point = (0.76, 0.40, 0.52)
+    """Upper corner of that box [m]."""
+    table_distance: float = 0.0005
+    """Least height of hand and fingertips above the table [m]."""
+    object_distance: float = 0.015
+    """Least distance of the hand from things it is to keep away from [m]."""
+    contact_force: float = 60.0
+    """Highest force between hand and surroundings, estimated from the joints [N]."""
+    fragile_contact_force: float = 30.0
+    """The same while something fragile is touched [N]."""
+    grasp_force: float = 20.0
+    """Highest force of each finger [N]."""
+    fragile_grasp_force: float = 8.0
+    """The same for something fragile [N]."""
+    fragile: tuple[str, ...] = ("mug", "bottle", "bowl", "plate")
+    """Kinds of things that break easily."""
+    emergency_force: float = math.inf
+    """Contact force from which the arm stops until the episode ends or `release` is called [N]."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            numbers = value if isinstance(value, tuple) else (value,)
+            if f.name == "fragile":
+                for kind in numbers:
+                    if kind not in KINDS:
+                        raise UnknownNameError("kind", kind, KINDS)
+            elif any(math.isnan(x) for x in numbers):
+                raise InvalidConfigError(f"Limits.{f.name} is not a number: {value}.")
+            elif not f.name.startswith("workspace") and any(x < 0 for x in numbers):
+                raise InvalidConfigError(f"Limits.{f.name} must be 0 or more, not {value}.")
+        if any(a >= b for a, b in zip(self.workspace_low, self.workspace_high, strict=True)):
+            raise InvalidConfigError(
+                f"Limits.workspace_low {self.workspace_low} must lie below workspace_high "
+                f"{self.workspace_high} on every axis."
+            )
+
+
+@dataclass(frozen=True)
+class SafetyConfig:
+    """The safety layer of an environment."""
+
+    mode: str = "clip"
+    """One of `MODES`."""
+    limits: Limits = Limits()
+    """What to keep to."""
+    keep_out: tuple[Box | Sphere, ...] = ()
+    """Where hand, wrist and what is held must not come."""
+    keep_away: tuple[str, ...] = ()
+    """Roles whose things the hand keeps away from, where a task has them ("bystander")."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise UnknownNameError("safety mode", self.mode, MODES)
+        for zone in self.keep_out:
+            if zone.radius < 0 or min(zone.half) < 0:
+                raise InvalidConfigError(f"A keep-out zone has a negative size: {zone}.")
+
+    @classmethod
+    def of(cls, given: Any) -> SafetyConfig:
+        """A configuration, one of `MODES`, a mapping of fields, or None for "off".
+
+        Raises:
+            UnknownNameError: If the mode or a field does not exist.
+        """
+        if isinstance(given, SafetyConfig):
+            return given
+        if isinstance(given, Mapping):
+            names = [f.name for f in fields(cls)]
+            for name in given:
+                if name not in names:
+                    raise UnknownNameError("safety argument", name, names)
+            return cls(**given)
+        return cls(mode="off" if given is None else given)
