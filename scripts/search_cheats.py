@@ -16,14 +16,14 @@ import numpy as np
 import tyro
 
 from vla_gym.envs.reward import potential
-from vla_gym.envs.tasks import TASKS
+from vla_gym.envs.tasks import MIXTURES, TASKS
 
 
 @dataclass
 class SearchConfig:
     """Search for cheats."""
 
-    tasks: tuple[str, ...] = tuple(TASKS)
+    tasks: tuple[str, ...] = (*TASKS, *MIXTURES)
     """Names of tasks."""
     population: int = 64
     """Action sequences tried side by side, all on one scene."""
@@ -46,7 +46,7 @@ def run(venv: Any, plans: np.ndarray, scene: int) -> tuple[np.ndarray, np.ndarra
         final = infos.get("final_info", infos)
         won |= alive & np.asarray(final["is_success"])
         alive &= ~(terminated | truncated)
-        now = potential(core.task.goal, core.world, core.roles)
+        now = potential(core.tasks[core.task_id[0]].goal, core.world, core.roles)
         best = np.where(alive, np.maximum(best, now), best)
     return won, best + won
 

@@ -13,6 +13,7 @@ import vla_gym
 from vla_gym.envs.catalogue import count
 from vla_gym.envs.hindsight import achieved
 from vla_gym.envs.leaks import count_signs
+from vla_gym.envs.reward import stages_of
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
@@ -111,6 +112,23 @@ def test_a_violation_ends_the_episode_without_reward():
         core.world.qpos[i, core.world._slot_qpos[bottle[i], :2]] = (0.9, 0.0)
     _, rewards, terminated, _, infos = venv.step(np.zeros((8, 7)))
     assert terminated.all() and not rewards.any() and infos["final_info"]["violated"].all()
+    venv.close()
+
+
+@pytest.mark.parametrize("env_id", [i for i in IDS if "Infeasible" not in i])
+def test_stages_lead_every_task_to_its_goal(env_id):
+    """The expert, after a while, is past the first stage, and progress has grown with it."""
+    venv = make_vec(env_id, 12, split="validation", reward_type="dense")
+    venv.reset(seed=0)
+    core, expert = venv.unwrapped, Expert(venv.unwrapped)
+    begun = core._potentials()
+    total = np.zeros(12)
+    for _ in range(14):
+        _, rewards, terminated, _, _ = venv.step(expert.act())
+        total += rewards * ~terminated
+    has_stages = np.array([bool(stages_of(core.tasks[k].goal)) for k in core.task_id])
+    assert has_stages.mean() > 0.5 and (begun < 0.9).all()
+    assert (total[has_stages] > 0).mean() > 0.7 and total[has_stages].mean() > 0.05
     venv.close()
 
 

@@ -12,17 +12,22 @@ from vla_gym.world.predicates import (
     DIRECTIONS,
     And,
     Beside,
+    Closed,
     Each,
     Inside,
     Lifted,
     Near,
     On,
+    Opened,
     Over,
     Predicate,
     Pressed,
     Roles,
+    SlidOver,
+    Standing,
     Then,
     View,
+    drawn_out,
 )
 from vla_gym.world.world import World
 
@@ -42,6 +47,8 @@ PUT = (*LIFT, Stage("carry", 0.30), Stage("place", 0.10))
 _STAGES: dict[type[Predicate], tuple[Stage, ...]] = {
     Inside: PUT, On: PUT, Beside: PUT, Lifted: LIFT, Near: (REACH,),
     Pressed: (REACH, Stage("press", 0.05)), Over: (REACH, Stage("push", 0.30)),
+    SlidOver: (REACH, Stage("slide", 0.30)), Opened: (REACH, Stage("open", 0.05)),
+    Closed: (REACH, Stage("close", 0.08)), Standing: (*LIFT, Stage("stand", 1.0)),
 }  # fmt: skip
 _NEAR = 0.035
 """Distance from the hand at which a thing counts as reached [m]."""
@@ -111,8 +118,26 @@ def _(goal: Pressed, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
     return _count(near, [over & (away < 0.08), goal.holds(world, roles)])
 
 
+@progress.register(Opened)
+@progress.register(Closed)
+def _(goal: Opened | Closed, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    drawer = View.of(world, roles[goal.thing])
+    away = np.linalg.norm(world.tcp_pos - drawer.pos, axis=1)
+    out = drawn_out(world, drawer) / stages_of(goal)[1].distance
+    part = out if isinstance(goal, Opened) else 1 - out
+    return _count([1 - away / REACH.distance, part], [away < 0.09, goal.holds(world, roles)])
+
+
 @progress.register
-def _(goal: Over, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+def _(goal: Standing, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
+    thing = View.of(world, roles[goal.thing])
+    near, facts = _lift(world, thing)
+    return _count([*near, thing.upright], [*facts, goal.holds(world, roles)])
+
+
+@progress.register(Over)
+@progress.register(SlidOver)
+def _(goal: Over | SlidOver, world: World, roles: Roles) -> tuple[NDArray, NDArray]:
     thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
     away = np.linalg.norm(world.tcp_pos - thing.pos, axis=1)
     across = np.linalg.norm((thing.pos - place.pos)[:, :2], axis=1)
