@@ -132,6 +132,21 @@ def test_stages_lead_every_task_to_its_goal(env_id):
     venv.close()
 
 
+def test_a_world_whose_physics_breaks_down_ends_without_success():
+    """MuJoCo sets such a world back, its things upright where they were parked: nothing is won."""
+    venv = make_vec("VLAUpright-v0", 3)
+    venv.reset(seed=0)
+    core = venv.unwrapped
+    core.world.qvel[1, core.world._slot_dof[0, 0]] = 1e12
+    _, rewards, terminated, _, infos = venv.step(np.zeros((3, 7)))
+    assert terminated.tolist() == [False, True, False] and not rewards.any()
+    assert infos["final_info"]["diverged"].tolist() == [False, True, False]
+    for _ in range(3):  # and the next episode is a whole one
+        obs, rewards, terminated, *_ = venv.step(np.zeros((3, 7)))
+    assert not terminated.any() and not rewards.any() and np.isfinite(obs["proprio"]).all()
+    venv.close()
+
+
 def test_infeasible_wants_a_look_before_it_is_called_off():
     venv = make_vec("VLAInfeasible-v0", 4)
     assert venv.action_space.shape == (4, 8)

@@ -59,6 +59,7 @@ class TabletopVectorEnv(VectorEnv):
     Infos: ``is_success`` (n,), ``stage`` (n,) how many stages were reached, ``stages`` (n,) their
     names, ``wrong_object`` (n,) whether something that was not asked for has been grasped,
     ``violated`` (n,) whether something that had to stay true did not, which ends the episode,
+    ``diverged`` (n,) whether the physics broke down, which ends it without success,
     ``task`` (n,) its name, ``instruction``. With a safety layer also ``cost`` (n,) and its parts
     ``cost_*``, ``peak_*``, ``executed_action`` (n, 7 or 8) and ``safety_intervened`` (n,).
 
@@ -421,14 +422,14 @@ class TabletopVectorEnv(VectorEnv):
         self.elapsed += 1
         ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.num_envs, bool)
         with world.standing_still():
-            success = self._judge(ended)
+            success = self._judge(ended) & ~world.diverged
         self._wrong |= (world.finger_touch.all(axis=2) & self._others).any(axis=1)
         rewards = success.astype(np.float64)
         if self.settings.reward_type == "dense":
             now = self._potentials()
             rewards += now - self._potential
             self._potential = now
-        terminated = success | ended | self._violated
+        terminated = success | ended | self._violated | world.diverged
         truncated = (self.elapsed >= self._horizons[self.task_id]) & ~terminated
         info = self._info(success)
         if self.guard is not None:
@@ -513,6 +514,7 @@ class TabletopVectorEnv(VectorEnv):
             "stages": self._reached[self.task_id, self._stage],
             "wrong_object": self._wrong.copy(),
             "violated": self._violated.copy(),
+            "diverged": self.world.diverged.copy(),
             "task": self._names[self.task_id],
             "instruction": self._sentences.copy(),
         }

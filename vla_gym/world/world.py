@@ -69,6 +69,7 @@ class World:
         self.size_id = np.full((n, n_slots), -1)
         self.rgb = np.zeros((n, n_slots, 3))
         self.start_pos = np.zeros((n, n_slots, 3))
+        self.diverged = np.zeros(n, bool)
         self._latches: dict[str, NDArray[np.bool_]] = {}
         self.views: dict[int, Any] | None = None
         self.home_qpos = self._solve_home()
@@ -309,7 +310,7 @@ class World:
         rows = self.qpos[ids]
         rows[:, self._slot_qpos] = np.where(here, pose, parked)
         self.qpos[ids] = rows
-        self.start_pos[ids] = pos
+        self.start_pos[ids], self.diverged[ids] = pos, False
         for latch in self._latches.values():
             latch[ids] = False
         speed = self.qvel[ids]
@@ -369,8 +370,15 @@ class World:
     # ---- running ------------------------------------------------------------------------------
 
     def step(self, n_substeps: int, ids: Ids | None = None) -> None:
-        """Advance by physics steps, then bring positions and velocities up to date."""
+        """Advance by physics steps, then bring positions and velocities up to date.
+
+        MuJoCo sets a world back to its model's defaults when its accelerations are no numbers any
+        more; `diverged` tells which: there things are parked again.
+        """
         self.batch.step(ids=ids, nstep=n_substeps, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
+        at = self._slot_qpos[:, :2]
+        parked = (np.abs(self.qpos[:, at] - self._qpos0[at]) < 1e-6).all(axis=2)
+        self.diverged |= (parked & self.present).any(axis=1)
 
     def forward(self, ids: Ids | None = None) -> None:
         """Recompute what follows from the state, without advancing time."""
