@@ -212,9 +212,7 @@ def test_wrong_settings_are_told():
 def test_a_real_model_keeps_to_the_schema():
     """Plumbing, constrained decoding, accounts; how good its plans are is measured elsewhere."""
     with LocalServer() as server:
-        c = ChatClient(
-            Settings(server.model, server.base_url, timeout=250.0, retries=0, max_tokens=900)
-        )
+        c = ChatClient(Settings(server.model, server.base_url, timeout=250.0, retries=0))
         decision = Decider(LanguagePlanner(c, "zero-shot"), tries=1).decide(ASK)
         assert decision.schema_valid
         assert c.account.prompt_tokens > 300 and c.account.completion_tokens > 5

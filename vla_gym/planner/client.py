@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import time
+import weakref
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Settings:
     """Longest wait for an answer [s]."""
     retries: int = 2
     """How often a call that failed is repeated, with growing pauses."""
-    max_tokens: int = 1200
+    max_tokens: int = 2000
     """Longest answer."""
     price_in: float = 0.0
     """Price of a million prompt tokens [USD]."""
@@ -121,6 +122,8 @@ class ChatClient:
             api_key=settings.api_key or "none", base_url=settings.base_url,
             timeout=settings.timeout, max_retries=settings.retries,
         )  # fmt: skip
+        # its connections are closed with this object, not some time after it
+        weakref.finalize(self, self._client.close)
 
     def ask(self, messages: list[dict[str, Any]], schema: dict[str, Any]) -> Answer:
         """Ask, or find the answer in the cache.
