@@ -26,7 +26,7 @@ def table(folder: Path) -> str:
     rows: list[str] = []
     for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        if "rows" in data:
+        if "rows" in data and "minutes" in data:  # a training run, not a benchmark
             rows += _run(path.stem, data)
         elif "success" in data:
             rows.append(_evaluation(path.stem, data))
