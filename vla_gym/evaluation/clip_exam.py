@@ -16,16 +16,13 @@ from vla_gym.experts import Expert
 from vla_gym.language.phrase import Phrase, Seen, resolve
 from vla_gym.language.referring import refer
 from vla_gym.language.vocabulary import KIND_NOUNS, all_colours, colour_distance
+from vla_gym.vlm.scenes import MIN_PIXELS
 from vla_gym.world.camera import Calibration
 from vla_gym.world.predicates import View
 from vla_gym.world.scene import CAMERAS
 
-MIN_PIXELS = 12
-"""A thing that shows fewer pixels counts as hidden."""
 LOW_M = 0.015
 """Height of a thing's underside up to which it lies on the table, or in something that does."""
-PLANE_M = 0.025
-"""Height of the plane on which a pointed-at thing is looked for [m]."""
 _ON_IT = 0.05
 """Distance in the picture (2 cm on the table) at which a point is on a thing, whatever holds it."""
 FAR = 26.0

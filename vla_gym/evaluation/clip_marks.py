@@ -12,11 +12,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.envs.tasks import TASKS
-from vla_gym.evaluation.clip_exam import PLANE_M, Shots, denials, points_right, questions, shoot
+from vla_gym.evaluation.clip_exam import Shots, denials, points_right, questions, shoot
 from vla_gym.evaluation.statistics import wilson
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.grounding import THERE, Grounder
 from vla_gym.vlm.phrases import UNHEARD
+from vla_gym.vlm.scenes import POINT_HEIGHT
 
 _ENV = "VLAPickPlace-v0"
 _GALLERY = 100
@@ -102,7 +103,7 @@ def locating(
     asked = list(questions(shots, rng, reasoning=name == "reasoning"))
     rows, slots = np.array([(i, s) for i, s, _ in asked]).T
     uv, sure = ask(grounder, seen, rows, [text for *_, text in asked])
-    xy = shots.camera.deproject(uv, PLANE_M)[..., :2]
+    xy = shots.camera.deproject(uv, POINT_HEIGHT)[..., :2]
     error = 1e3 * np.linalg.norm(xy - shots.xy[rows, slots], axis=1)[shots.low[rows, slots]]
     right = points_right(uv, shots, rows, slots)
     marks = [
