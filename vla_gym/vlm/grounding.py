@@ -30,8 +30,8 @@ _LEAD = re.compile(
 _WINDOW = 2
 _LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
 THERE = 0.4
-"""Confidence from which a thing counts as being there. On validation pictures a half lost 4% of what
-was there, and refused 98% of what was not."""
+"""Confidence from which a thing counts as being there. On validation pictures a half lost 4% of
+what was there, and refused 98% of what was not."""
 _Z_CONFIDENT = 3.0  # standard deviations above the map's mean at which confidence is 1/2
 
 
