@@ -12,6 +12,9 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from vla_gym.world.camera import Calibration
+from vla_gym.world.predicates import Inside
+
 LOW, HIGH = np.array([0.38, -0.22]), np.array([0.64, 0.22])
 STEP_M, GRASP_M, GOAL_M = 0.05, 0.03, 0.05
 HOME = np.array([0.45, 0.0, 0.20])
@@ -39,11 +42,18 @@ class FakePickPlace(VectorEnv):
         self.held, self.t = np.full(n, -1), np.zeros(n, int)
         self.world = SimpleNamespace(
             n=n, n_slots=4, object_pos=np.zeros((n, 4, 3)), present=np.ones((n, 4), bool),
-            kind_id=np.tile([0, 0, 4, 4], (n, 1)),
+            kind_id=np.tile([0, 0, 4, 4], (n, 1)), views=None,
         )  # fmt: skip
+        rows = np.arange(n)
+        self.world.pose_of = lambda slot: (
+            self.world.object_pos[rows, slot], np.tile(np.eye(3), (n, 1, 1))
+        )  # fmt: skip
+        self.world.kind_of = lambda slot: (self.world.kind_id[rows, slot], np.ones(n))
+        self.tasks = (SimpleNamespace(goal=Inside("object", "target")),)
+        self.episodes = [SimpleNamespace(task=0)] * n
         self.roles = {"object": np.zeros(n, int), "target": np.full(n, 2)}
         self.rngs = [np.random.default_rng(i) for i in range(n)]
-        self.cameras = SimpleNamespace(calibration=lambda name: FakeCalibration())
+        self.cameras = SimpleNamespace(calibration=lambda name: DOWNWARDS)
 
     @property
     def named_slots(self) -> NDArray:
@@ -150,12 +160,10 @@ def row_of(obs: dict[str, Any], i: int) -> dict[str, Any]:
     return {key: value[i] for key, value in obs.items()}
 
 
-class FakeCalibration:
-    """Picture coordinates that are the table's, stretched to [-1, 1]."""
-
-    def deproject(self, uv: NDArray, z: float = 0.025) -> NDArray:
-        xy = (np.asarray(uv) + 1) / 2 * [0.4, 0.6] + [0.3, -0.3]
-        return np.concatenate([xy, np.full((*xy.shape[:-1], 1), z)], -1)
+DOWNWARDS = Calibration(
+    np.array([0.5, 0.0, 1.025]), np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), 0.3
+)
+"""A camera that looks straight down, to the right along y."""
 
 
 class FakeGrounder:
@@ -171,9 +179,10 @@ class FakeGrounder:
         for i, words in enumerate(instructions):
             slots = [int(w[1:]) for w in words.split() if w[0] == "s" and w[1:].isdigit()]
             for r, slot in enumerate(slots):
-                point[i, r] = torch.as_tensor(images[i, 0, slot, :2].astype(np.float32)) / 127.5 - 1
+                xy = images[i, 0, slot, :2] / 255 * [0.4, 0.6] + [0.3, -0.3]
+                point[i, r] = torch.as_tensor(DOWNWARDS.project([*xy, 0.025]))
                 confidence[i, r] = 1.0
-        return SimpleNamespace(point=point, confidence=confidence)
+        return SimpleNamespace(point=point, confidence=confidence, shape=None, hand=None)
 
 
 class FakeExpert:

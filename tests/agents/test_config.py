@@ -33,7 +33,7 @@ def test_names_that_are_not_known():
     ("args", "words"),
     [
         (["--agent", "sac", "--action", "tokens"], "--agent ppo"),
-        (["--demos", "1"], "at least 2"),
+        (["--demos", "-1"], "negative"),
         (["--minutes", "0"], "minutes must be positive"),
         (["--num-envs", "2"], "Lower the batch size"),
     ],

@@ -5,15 +5,15 @@ import pytest
 
 from tests.agents.fake import FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
-from vla_gym.agents.features import LAYOUT, N_FEATURES, PolicyFeatures
-from vla_gym.agents.sources import ClipSource, PrivilegedSource, make_source
+from vla_gym.agents.features import LAYOUT, PolicyFeatures, layout
+from vla_gym.agents.sources import ClipSource, Found, PrivilegedSource, make_source
 from vla_gym.agents.tokens import ActionTokens
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.errors import UnknownNameError
 
 
 def clip_features(venv, blind="none"):
-    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), blind)
+    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), venv.num_envs, blind)
     return PolicyFeatures(venv.num_envs, source)
 
 
@@ -26,7 +26,7 @@ def test_the_named_things_are_where_they_are():
     venv = FakePickPlace(6)
     obs, _ = venv.reset(seed=0)
     rows = clip_features(venv).observe(obs, venv.instructions)
-    assert rows.shape == (6, N_FEATURES) and rows.dtype == np.float32
+    assert rows.shape == (6, sum(layout().values())) and rows.dtype == np.float32
     true = venv.world.object_pos[np.arange(6), venv.roles["object"], :2]
     np.testing.assert_allclose(part(rows, "object_xy") / 5 + venv.tcp[:, :2], true, atol=0.003)
 
@@ -51,13 +51,14 @@ def test_who_is_blind_sees_the_same_for_all_words(blind):
 
 def test_memory_keeps_what_the_gripper_hides_and_forgets_at_the_end():
     class Unsure:
-        past, value = True, 1.0
+        past, value, memory = True, 1.0, {}
 
         def reset(self, ids): ...
 
         def locate(self, obs, words, ids):
             shape = (len(ids), 2)
-            return np.full((*shape, 2), 0.5 if self.value else 9.0), np.full(shape, self.value)
+            xy = np.full((*shape, 2), 0.5 if self.value else 9.0)
+            return Found(xy, np.full(shape, self.value), np.zeros((*shape, 3)))
 
     venv, source = FakePickPlace(2), Unsure()
     obs, _ = venv.reset(seed=0)
@@ -74,13 +75,13 @@ def test_memory_keeps_what_the_gripper_hides_and_forgets_at_the_end():
 def test_one_encoding_a_step_last_pictures_included():
     venv = FakePickPlace(4, horizon=3)
     grounder = FakeGrounder()
-    source = ClipSource(grounder, venv.cameras.calibration("fixed"))
+    source = ClipSource(grounder, venv.cameras.calibration("fixed"), 4)
     env = AgentVecEnv(FakeSB3VecEnv(venv), PolicyFeatures(4, source), ActionTokens())
     env.reset()
     for _ in range(3):
         _, _, dones, infos = env.step(np.full((4, 8), 128) * [0, *[1] * 7])
     assert dones.all() and grounder.calls == [4, 4, 4, 8]
-    assert all(i["terminal_observation"].shape == (N_FEATURES,) for i in infos)
+    assert all(i["terminal_observation"].shape == (sum(layout().values()),) for i in infos)
 
 
 def test_privileged_errors_last_an_episode():
@@ -89,9 +90,9 @@ def test_privileged_errors_last_an_episode():
     source = PrivilegedSource(venv, seed=0)
     source.reset(np.arange(3))
     ids = np.arange(3)
-    a, b = (source.locate({}, (), ids)[0] for _ in range(2))
+    a, b = (source.locate({}, (), ids).xy for _ in range(2))
     source.reset(np.array([1]))
-    c = source.locate({}, (), ids)[0]
+    c = source.locate({}, (), ids).xy
     assert np.array_equal(a, b) and np.array_equal(a[0], c[0]) and not np.array_equal(a[1], c[1])
 
 

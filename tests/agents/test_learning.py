@@ -20,7 +20,7 @@ from vla_gym.errors import CheckpointError, InvalidConfigError
 
 
 def features_of(venv):
-    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"))
+    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), venv.num_envs)
     return PolicyFeatures(venv.num_envs, source)
 
 
@@ -110,12 +110,15 @@ def test_cloning_learns_the_task(agent, action, demos):
     assert before < 0.2 and success(model.policy, tokens) > 0.4
 
 
-def test_one_demonstration_is_too_few(demos):
+def test_one_demonstration_can_be_cloned_and_none_cannot(demos):
     one = slice(0, int(np.flatnonzero(demos.dones)[0]) + 1)
     few = Demos(*(getattr(demos, f)[one] for f in Demos.__dataclass_fields__))
     model, _ = model_for(config_for("ppo"), demos)
-    with pytest.raises(InvalidConfigError, match="at least 2"):
-        clone(builders.head_of(model), few, CloneConfig())
+    report = clone(builders.head_of(model), few, CloneConfig(few_steps=60))
+    assert report.steps == 60 and np.isfinite(report.train_loss)
+    none = Demos(*(getattr(few, f)[:0] for f in Demos.__dataclass_fields__))
+    with pytest.raises(InvalidConfigError, match="--demos 0"):
+        clone(builders.head_of(model), none, CloneConfig())
 
 
 @pytest.mark.parametrize("agent, action", [("ppo", None), ("ppo", "continuous"), ("sac", None)])

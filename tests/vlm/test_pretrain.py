@@ -73,8 +73,9 @@ def test_fusing_batch_norm_changes_nothing():
 @pytest.mark.slow
 def test_stopping_and_going_on_gives_the_same_weights(tmp_path):
     config = PretrainConfig(
-        out=str(tmp_path / "a"), steps=4, batch=4, threads=1, save_every_s=1e9, valid_batches=1
-    )
+        out=str(tmp_path / "a"), steps=4, batch=4, threads=1, save_every_s=1e9, valid_batches=1,
+        skill_steps=2,
+    )  # fmt: skip
     whole = pretrain(config)
     assert np.isfinite(whole["loss"]["total"])
     part = dataclasses.replace(config, out=str(tmp_path / "b"))

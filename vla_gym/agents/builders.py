@@ -9,7 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from vla_gym.agents.config import TrainConfig
 from vla_gym.agents.demos import Demos
-from vla_gym.agents.features import N_FEATURES, PolicyFeatures
+from vla_gym.agents.features import PolicyFeatures, layout
 from vla_gym.agents.policies import HeadPolicy, HeadSACPolicy
 from vla_gym.agents.ppo import SparsePPO
 from vla_gym.agents.sac import SparseSAC
@@ -17,6 +17,8 @@ from vla_gym.agents.sources import make_source
 from vla_gym.agents.tokens import ActionTokens
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.agents.warm_start import demo_tokens
+from vla_gym.envs.skill import skill_of
+from vla_gym.envs.starts import StartCurriculum
 from vla_gym.errors import UnknownNameError
 
 
@@ -67,7 +69,12 @@ def make_features(
     source = make_source(
         venv, config.features, blind or config.blind, encoder or config.encoder, config.seed
     )
-    return PolicyFeatures(venv.num_envs, source)
+    return PolicyFeatures(venv.num_envs, source, skills=bool(config.skills))
+
+
+def several_skills(venv: Any) -> bool:
+    """Whether an environment's sentences differ in their verb as well as in their things."""
+    return len({skill_of(task.goal) for task in venv.unwrapped.tasks}) > 1
 
 
 def make_tokens(config: TrainConfig) -> ActionTokens | None:
@@ -75,11 +82,22 @@ def make_tokens(config: TrainConfig) -> ActionTokens | None:
     return ActionTokens() if config.action_kind == "tokens" else None
 
 
-def wrap(venv: Any, features: PolicyFeatures, tokens: ActionTokens | None) -> AgentVecEnv:
+def make_curriculum(config: TrainConfig, venv: Any) -> StartCurriculum | None:
+    """Beginnings nearer to success, where there are no demonstrations to start from."""
+    wanted = not config.demos if config.curriculum is None else config.curriculum
+    return StartCurriculum(venv, config.seed) if wanted else None
+
+
+def wrap(
+    venv: Any,
+    features: PolicyFeatures,
+    tokens: ActionTokens | None,
+    curriculum: StartCurriculum | None = None,
+) -> AgentVecEnv:
     """The environment as Stable-Baselines3 sees it."""
     from vla_gym.envs.sb3 import SB3VecEnv
 
-    return AgentVecEnv(SB3VecEnv(venv), features, tokens)
+    return AgentVecEnv(SB3VecEnv(venv), features, tokens, curriculum)
 
 
 def make_model(
@@ -102,7 +120,7 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         HeadPolicy, env, device="cpu", seed=config.seed, learning_rate=c.learning_rate,
         n_steps=c.n_steps, batch_size=c.batch_size, n_epochs=c.n_epochs, gamma=c.gamma,
         gae_lambda=c.gae_lambda, ent_coef=c.ent_coef, max_grad_norm=c.max_grad_norm,
-        target_kl=c.target_kl, critic_warmup=c.critic_warmup, clip=c.clip,
+        target_kl=c.target_kl, final_lr=c.final_lr, critic_warmup=c.critic_warmup, clip=c.clip,
         imitation=c.imitation, imitation_half_life=c.imitation_half_life,
         demo_features=None if demos is None else demos.features, demo_actions=labels,
         policy_kwargs={
@@ -132,14 +150,20 @@ def _make_sac(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
 
 def head_of(model: SparsePPO | SparseSAC) -> Any:
     """The part that acts, as a torch module."""
-    return model.policy.head if isinstance(model, SparsePPO) else model.policy.actor
+    return head_of_policy(model.policy)
+
+
+def head_of_policy(policy: HeadPolicy | HeadSACPolicy) -> Any:
+    """The same, of a policy."""
+    return policy.head if isinstance(policy, HeadPolicy) else policy.actor
 
 
 def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
     """An untrained policy of the configured shape, without an environment."""
     from gymnasium import spaces
 
-    obs = spaces.Box(-np.inf, np.inf, (N_FEATURES,), np.float32)
+    length = sum(layout(bool(config.skills)).values())
+    obs = spaces.Box(-np.inf, np.inf, (length,), np.float32)
     head = config.head
     if config.agent == "sac":
         box = spaces.Box(-1.0, 1.0, (7,), np.float32)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vla_gym.agents.agent import HeadAgent
 from vla_gym.agents.config import TrainConfig, from_dict
-from vla_gym.agents.features import LAYOUT
+from vla_gym.agents.features import layout
 from vla_gym.errors import CheckpointError
 
 SCHEMA = "vla_gym/checkpoint/1"
@@ -43,7 +43,7 @@ def fingerprint(config: TrainConfig) -> dict[str, Any]:
         "encoder": config.encoder if config.features == "clip" else None,
         "hidden": list(config.head.hidden),
         "n_mixture": config.head.n_mixture if config.action_kind == "tokens" else None,
-        "layout": [f"{name}:{n}" for name, n in LAYOUT.items()],
+        "layout": [f"{name}:{n}" for name, n in layout(bool(config.skills)).items()],
     }
 
 
@@ -185,14 +185,29 @@ def read_config(path_or_name: str | Path) -> TrainConfig:
     return from_dict(read_meta(resolve(path_or_name, "latest"))["config"])
 
 
-def check_fits(path: str | Path, config: TrainConfig) -> None:
+SHAPE = ("agent", "action", "hidden", "n_mixture", "layout")
+"""What has to agree for a policy to begin from another one's weights."""
+
+
+def check_fits(
+    path: str | Path, config: TrainConfig, only: tuple[str, ...] | None = None
+) -> None:
     """Make sure that a run of this configuration can go on from a checkpoint.
+
+    Args:
+        path: The checkpoint.
+        config: Of the run.
+        only: What has to agree; None for everything in `fingerprint`.
 
     Raises:
         CheckpointError: If they differ in what has to agree; says in what.
     """
     old, new = read_meta(path).get("fingerprint", {}), fingerprint(config)
-    wrong = [f"{k}: checkpoint {old.get(k)!r}, now {v!r}" for k, v in new.items() if old.get(k) != v]
+    wrong = [
+        f"{k}: checkpoint {old.get(k)!r}, now {v!r}"
+        for k, v in new.items()
+        if old.get(k) != v and (only is None or k in only)
+    ]
     if wrong:
         raise CheckpointError(
             f"The checkpoint {path} belongs to a different set-up ({'; '.join(wrong)}). "

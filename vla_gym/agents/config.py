@@ -30,6 +30,8 @@ class PPOConfig:
     """Step size of the head."""
     critic_lr: float = 1e-3
     """Step size of the critic."""
+    final_lr: float = 0.1
+    """Share of both step sizes that is left at the end; they fall along a line."""
     critic_warmup: int = 3
     """First iterations in which only the critic learns."""
     critic_hidden: tuple[int, ...] = (128, 128)
@@ -98,7 +100,7 @@ class SACConfig:
 class HeadConfig:
     """Shape of the action head."""
 
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[int, ...] = (64, 60)
     """Widths of the hidden layers."""
     n_mixture: int = 3
     """Token head: logistics per dimension."""
@@ -122,12 +124,21 @@ class TrainConfig:
     """RT-2 tokens or numbers. None: tokens for PPO, continuous for SAC."""
     demos: int = 100
     """Expert episodes to start from. 0 learns from success alone."""
+    curriculum: bool | None = None
+    """Whether episodes may begin nearer to success, from the end of the task backwards. None: where
+    there are no demonstrations. Evaluations always begin at home."""
     demo_noise: float = 0.15
     """Spread of the noise on the expert's executed motion."""
+    init: str | None = None
+    """Policy to begin from, instead of random weights: a checkpoint, a run folder, or the name of a
+    shipped one. What a few demonstrations of a new task then add to it."""
     encoder: str = "embedded"
     """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
     features: Literal["clip", "privileged"] = "clip"
     """Who finds the named things: CLIP, or the simulator (for debugging, and as the ceiling)."""
+    skills: bool | None = None
+    """Whether the head is told the skill that CLIP reads off the sentence. None: where the
+    environment asks for more than one."""
     blind: Literal["none", "instruction", "image"] = "none"
     """What to hide from the policy, as a control."""
     seed: int = 0
@@ -141,9 +152,9 @@ class TrainConfig:
     """Learning time, evaluations on the way included; the end of learning if it comes first."""
     steps: int = 2_000_000
     """Environment steps; the end of learning if they come first."""
-    eval_every: int = 16_384
+    eval_every: int = 32_768
     """Environment steps between evaluations on validation seeds."""
-    eval_episodes: int = 64
+    eval_episodes: int = 128
     """Episodes of such an evaluation."""
     test_episodes: int = 200
     """Episodes of each row of the final table, on test seeds. 0 skips it."""
@@ -182,8 +193,8 @@ class TrainConfig:
                 "SAC needs gradients through actions and so cannot use tokens. "
                 "Use --agent ppo for tokens, or --action continuous with --agent sac."
             )
-        if self.demos == 1 or self.demos < 0:
-            raise InvalidConfigError(f"demos must be 0 or at least 2, got {self.demos}.")
+        if self.demos < 0:
+            raise InvalidConfigError(f"demos must not be negative, got {self.demos}.")
         positive = ("num_envs", "minutes", "steps", "eval_every", "eval_episodes", "keep")
         for name in positive:
             if getattr(self, name) <= 0:
@@ -216,7 +227,6 @@ def preset(name: str, agent: str = "ppo") -> TrainConfig:
         config.eval_every, config.eval_episodes, config.test_episodes = 16_384, 48, 100
     elif name == "full":
         config.minutes, config.demos, config.test_episodes = 55.0, 150, 400
-        config.eval_episodes = 100
     if agent == "sac":
         config.num_envs = 16
         config.eval_every //= 2

@@ -9,16 +9,22 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from vla_gym.agents.sources import ROLES, Source
+from vla_gym.agents.sources import ROLES, Found, Source
 from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.skill import SKILLS
 
 LAYOUT: dict[str, int] = {
     "object_xy": 2,
     "target_xy": 2,
     "object_xy_fine": 2,
     "target_xy_fine": 2,
+    "way": 2,
+    "way_left": 1,
     "object_confidence": 1,
     "target_confidence": 1,
+    "object_height": 1,
+    "target_height": 1,
+    "object_turn": 1,
     "tcp_pos": 3,
     "tcp_rotvec": 3,
     "tcp_linvel": 3,
@@ -26,13 +32,28 @@ LAYOUT: dict[str, int] = {
     "gripper_target": 1,
     "gripper_speed": 1,
 }
-"""Parts of the feature vector in order, with their lengths. The xy are relative to the tcp."""
-N_FEATURES = sum(LAYOUT.values())
+"""What every head sees. The xy are relative to the tcp; the way is the direction from the object
+to the target; the turn is the hand's to go before its
+fingers would close across flat sides, shrunk where that is not clear."""
+
+
+def layout(skills: bool = False) -> dict[str, int]:
+    """Parts of the feature vector in order, with their lengths.
+
+    Args:
+        skills: Whether the verb is among them, for environments that ask for more than one skill.
+    """
+    return {**LAYOUT, "skill": len(SKILLS)} if skills else dict(LAYOUT)
+
 
 COARSE_PER_M = 5.0
 """Across the table (0.5 m) is 2.5."""
 FINE_PER_M = 20.0
 """Inside a tanh: resolves the last 5 cm, where grasping is decided."""
+NEAR_M = 0.02
+"""Ways shorter than this have no clear direction [m]."""
+HEIGHT_DM, PER_DM = 0.5, 2.0
+"""Centre and factor of heights."""
 CENTRE_M = np.array([0.51, 0.0, 0.12])
 """Middle of the space in which the tcp moves [m]."""
 SCALES: dict[str, tuple[float, float]] = {
@@ -68,13 +89,19 @@ class PolicyFeatures:
         n: Number of worlds.
         source: Finds the things.
         tracking: Settings of the memory.
+        skills: Whether the verb is a feature.
     """
 
-    def __init__(self, n: int, source: Source, tracking: Tracking | None = None) -> None:
+    def __init__(
+        self, n: int, source: Source, tracking: Tracking | None = None, skills: bool = False
+    ) -> None:
         self.n, self.source, self.tracking = n, source, tracking or Tracking()
-        self.space = spaces.Box(-np.inf, np.inf, (N_FEATURES,), np.float32)
+        self.length = sum(layout(skills).values())
+        self.space = spaces.Box(-np.inf, np.inf, (self.length,), np.float32)
+        self.skill = np.zeros((n, len(SKILLS) if skills else 0), np.float32)
         self.xy = np.zeros((n, len(ROLES), 2))
         self.confidence = np.zeros((n, len(ROLES)))
+        self.shape = np.zeros((n, len(ROLES), 3))
         self.fresh = np.ones(n, bool)
 
     def reset(self, mask: NDArray[np.bool_]) -> None:
@@ -94,11 +121,12 @@ class PolicyFeatures:
             instructions: The n sentences.
 
         Returns:
-            Shape (n, N_FEATURES).
+            Laid out as `layout`. Shape (n, f).
         """
-        xy, confidence = self.source.locate(obs, instructions, np.arange(self.n))
-        self._track(np.arange(self.n), xy, confidence)
-        return assemble(self.xy, self.confidence, obs["proprio"])
+        ids = np.arange(self.n)
+        self._track(ids, self.source.locate(obs, instructions, ids))
+        self._read(instructions)
+        return self._assemble(ids, obs["proprio"])
 
     def advance(
         self,
@@ -119,7 +147,7 @@ class PolicyFeatures:
             old_instructions: The sentences before the step.
 
         Returns:
-            Features (n, N_FEATURES), and world -> features of its last observation.
+            Features (n, f), and world -> features of its last observation.
         """
         ids, ends = np.arange(self.n), np.array(sorted(last), np.int64)
         finals: dict[int, NDArray[np.float32]] = {}
@@ -135,69 +163,90 @@ class PolicyFeatures:
             finals = self._assemble_last(ends, last)
         self.reset(done)
         rows = np.concatenate([ids, ends]) if self.source.past else ids
-        xy, confidence = self.source.locate(both, words, rows)
+        found = self.source.locate(both, words, rows)
         if len(ends) and self.source.past:
             fresh = self.fresh.copy()
             self.fresh[ends] = False
-            self._track(ends, xy[self.n :], confidence[self.n :])
+            self._track(ends, found.rows(slice(self.n, None)))
             finals = self._assemble_last(ends, last)
             self.fresh = fresh
-        self._track(ids, xy[: self.n], confidence[: self.n])
-        return assemble(self.xy, self.confidence, obs["proprio"]), finals
+        self._track(ids, found.rows(slice(self.n)))
+        self._read(instructions)
+        return self._assemble(ids, obs["proprio"]), finals
 
     def state_dict(self) -> dict[str, NDArray]:
         """The memory, as copies."""
-        state = {"xy": self.xy, "confidence": self.confidence, "fresh": self.fresh}
-        for name in ("noise", "slots"):
-            if hasattr(self.source, name):
-                state[name] = getattr(self.source, name)
-        return {name: np.array(value) for name, value in state.items()}
+        return {name: array.copy() for name, array in self._memory().items()}
 
     def load_state_dict(self, state: dict[str, NDArray]) -> None:
         """Return to a memory from `state_dict`."""
-        for name, value in state.items():
-            owner = self.source if name in ("noise", "slots") else self
-            getattr(owner, name)[...] = value
+        for name, array in self._memory().items():
+            array[...] = state[name]
 
-    def _track(self, ids: NDArray[np.int64], xy: NDArray, confidence: NDArray) -> None:
-        rule = self.tracking
+    def _memory(self) -> dict[str, NDArray]:
+        own = {"xy": self.xy, "confidence": self.confidence, "shape": self.shape}
+        return {**own, "fresh": self.fresh, **self.source.memory}
+
+    def _track(self, ids: NDArray[np.int64], found: Found) -> None:
+        rule, confidence = self.tracking, found.confidence
         used = np.clip((confidence - rule.low) / (rule.high - rule.low), 0.0, 1.0)
         gain = rule.gain * used
         # while a thing is not yet known with confidence, the surest sighting so far counts
         better = confidence > self.confidence[ids]
         gain = np.where(better & (self.confidence[ids] < rule.high), np.maximum(gain, 0.8), gain)
         gain = np.where(self.fresh[ids, None], 1.0, gain)
-        self.xy[ids] += gain[..., None] * (xy - self.xy[ids])
+        self.xy[ids] += gain[..., None] * (found.xy - self.xy[ids])
+        self.shape[ids] += gain[..., None] * (found.shape - self.shape[ids])
         self.confidence[ids] += gain * (confidence - self.confidence[ids])
         self.fresh[ids] = False
+
+    def _read(self, instructions: tuple[str, ...]) -> None:
+        if self.skill.shape[1]:
+            self.skill = self.source.skills(instructions)
 
     def _assemble_last(
         self, ends: NDArray[np.int64], last: dict[int, dict[str, Any]]
     ) -> dict[int, NDArray[np.float32]]:
         proprio = np.stack([last[i]["proprio"] for i in ends])
-        rows = assemble(self.xy[ends], self.confidence[ends], proprio)
+        rows = self._assemble(ends, proprio)
         return dict(zip(ends.tolist(), rows, strict=True))
 
 
-def assemble(xy: NDArray, confidence: NDArray, proprio: NDArray) -> NDArray[np.float32]:
+    def _assemble(self, ids: NDArray[np.int64], proprio: NDArray) -> NDArray[np.float32]:
+        known = Found(self.xy[ids], self.confidence[ids], self.shape[ids])
+        return assemble(known, proprio, self.skill[ids])
+
+
+def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float32]:
     """Put the feature vector together; every number is of order one by fixed constants.
 
     Args:
-        xy: Where the things are, world frame. Shape (m, 2, 2), [m].
-        confidence: Shape (m, 2).
+        found: The things of m worlds.
         proprio: Laid out as `PROPRIO`. Shape (m, 26).
+        skill: How likely each skill is meant. Shape (m, len(SKILLS)), or (m, 0) to leave it out.
 
     Returns:
-        Laid out as `LAYOUT`. Shape (m, N_FEATURES).
+        Laid out as `layout`. Shape (m, f).
     """
-    m = len(xy)
+    m = len(proprio)
     tcp = proprio[:, PROPRIO["tcp_pos"]]
-    away = xy - tcp[:, None, :2]
+    away = found.xy - tcp[:, None, :2]
+    way = found.xy[:, 1] - found.xy[:, 0]
+    length = np.linalg.norm(way, axis=1, keepdims=True)
+    sure = found.confidence[:, 1:]  # whether there is a target at all
+    across, known = found.shape[:, :1, 1:], np.linalg.norm(found.shape[:, :1, 1:], axis=-1)
+    turned = 2.0 * proprio[:, PROPRIO["tcp_rotvec"]][:, 2:]
+    left = (np.arctan2(across[..., 1], across[..., 0]) - turned + np.pi) % (2 * np.pi) - np.pi
     parts = [
         COARSE_PER_M * away.reshape(m, -1),
         np.tanh(FINE_PER_M * away).reshape(m, -1),
-        confidence,
+        sure * way / np.maximum(length, NEAR_M),
+        sure * np.tanh(FINE_PER_M * length),
+        found.confidence,
+        PER_DM * (found.shape[..., 0] - HEIGHT_DM),
+        np.minimum(known, 1.0) * left,
         COARSE_PER_M * (tcp - CENTRE_M),
     ]
     parts += [(proprio[:, PROPRIO[name]] - c) * factor for name, (c, factor) in SCALES.items()]
+    parts.append(skill)
     return np.concatenate(parts, axis=1).astype(np.float32)

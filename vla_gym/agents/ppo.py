@@ -25,6 +25,7 @@ class SparsePPO(PPO):
 
     Args:
         args: As for `stable_baselines3.PPO`.
+        final_lr: Share of both step sizes that is left at the end.
         critic_warmup: First iterations in which only the critic learns.
         clip: How far probability ratios may fall and rise: (low, high).
         imitation: Weight of the demonstrations' log likelihood at the start.
@@ -39,6 +40,7 @@ class SparsePPO(PPO):
     def __init__(
         self,
         *args: Any,
+        final_lr: float = 0.1,
         critic_warmup: int = 3,
         clip: tuple[float, float] = (0.2, 0.25),
         imitation: float = 0.0,
@@ -47,7 +49,7 @@ class SparsePPO(PPO):
         demo_actions: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
-        self.critic_warmup, self.clip = critic_warmup, clip
+        self.final_lr, self.critic_warmup, self.clip = final_lr, critic_warmup, clip
         self.imitation, self.imitation_half_life = imitation, imitation_half_life
         self.iteration = 0
         super().__init__(*args, clip_range=clip[0], **kwargs)
@@ -57,6 +59,18 @@ class SparsePPO(PPO):
                 torch.as_tensor(demo_features, dtype=torch.float32, device=self.device),
                 torch.as_tensor(demo_actions, dtype=torch.float32, device=self.device),
             )
+
+    def anneal(self, progress: float) -> None:
+        """Shorten the steps.
+
+        Args:
+            progress: Share of learning that is done, in [0, 1].
+        """
+        share = 1.0 - (1.0 - self.final_lr) * progress
+        for optimizer in (self.policy.optimizer, self.policy.critic_optimizer):
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+                group["lr"] = share * group["initial_lr"]
 
     def train(self) -> None:
         """Learn from the rollout buffer; called once per iteration."""

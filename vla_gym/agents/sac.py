@@ -85,6 +85,9 @@ class SparseSAC(StoresExecuted, SAC):
         starts = 0 if self.demo_buffer is not None else learning_starts
         return super()._sample_action(starts, action_noise, n_envs)
 
+    def anneal(self, progress: float) -> None:
+        """Keeps its steps to the end; the pull to demonstrations fades instead."""
+
     def train(self, gradient_steps: int, batch_size: int = 256) -> None:
         """Learn from the replay buffer.
 

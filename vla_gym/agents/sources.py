@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.skill import SKILLS, skill_of
+from vla_gym.experts.skills import shape_of
 from vla_gym.errors import UnknownNameError
+from vla_gym.vlm.camera_tracker import CameraTracker
+from vla_gym.vlm.skills import Skills
+from vla_gym.world.predicates import View
 
 ROLES = ("object", "target")
 """The parts of a sentence that a policy asks for; as in `vla_gym.vlm`."""
@@ -24,6 +31,23 @@ BLIND: tuple[str, ...] = ("none", "instruction", "image")
 SOURCES: tuple[str, ...] = ("clip", "privileged")
 
 
+@dataclass(frozen=True)
+class Found:
+    """What is known of each role's thing, for m worlds."""
+
+    xy: NDArray
+    """World frame. Shape (m, len(ROLES), 2), [m]."""
+    confidence: NDArray
+    """Shape (m, len(ROLES)), in [0, 1]."""
+    shape: NDArray
+    """Vertical extent [dm], and cosine and sine of twice the turn from home in which the fingers
+    would take it, shorter than 1 where that is not clear. Shape (m, len(ROLES), 3)."""
+
+    def rows(self, part: slice) -> Found:
+        """Some of the worlds."""
+        return Found(self.xy[part], self.confidence[part], self.shape[part])
+
+
 class Source(Protocol):
     """Finds the table position of each role's thing, for many worlds at once."""
 
@@ -32,21 +56,25 @@ class Source(Protocol):
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
-    ) -> tuple[NDArray, NDArray]:  # type: ignore
-        """Positions and how sure they are.
+    ) -> Found:  # type: ignore[empty-body]
+        """Where the things are and what they are like.
 
         Args:
             obs: Observations of m worlds.
             instructions: Their sentences.
             ids: Which worlds they are. Shape (m,). The simulator may be one step further where an
                 observation is the last of an episode; `past` says so.
-
-        Returns:
-            World frame xy, shape (m, 2, 2) [m], and confidence, shape (m, 2), in [0, 1].
         """
+
+    def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:  # type: ignore[empty-body]
+        """How likely each skill is meant, for all worlds. Shape (n, len(SKILLS))."""
 
     past: bool
     """Whether last observations of finished episodes can still be looked at."""
+
+    @property
+    def memory(self) -> dict[str, NDArray]:  # type: ignore[empty-body]
+        """What it remembers from step to step: arrays that a checkpoint keeps, written in place."""
 
 
 class ClipSource:
@@ -55,30 +83,56 @@ class ClipSource:
     Args:
         grounder: `vla_gym.vlm.Grounder`.
         calibration: The fixed camera as a lab would have calibrated it.
+        n: Number of worlds.
         blind: "instruction" hides the words, "image" the picture.
     """
 
     past = True
 
-    def __init__(self, grounder: Any, calibration: Any, blind: str = "none") -> None:
-        self.grounder, self.calibration, self.blind = grounder, calibration, blind
+    def __init__(self, grounder: Any, calibration: Any, n: int, blind: str = "none") -> None:
+        self.grounder, self.blind = grounder, blind
+        self.camera = CameraTracker(n, calibration)
+        self._ended = self.camera.mean.copy()
+        self._verbs = Skills(grounder.encoder) if hasattr(grounder, "encoder") else None
 
     def reset(self, ids: NDArray[np.int64]) -> None:
-        """Nothing to forget: every picture stands for itself."""
+        """Forget where these worlds' cameras stand: every episode may have another."""
+        self._ended[ids] = self.camera.mean[ids]
+        self.camera.reset(ids)
+
+    @property
+    def memory(self) -> dict[str, NDArray]:
+        """See `Source.memory`."""
+        return {"camera_mean": self.camera.mean, "camera_cov": self.camera.cov}
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
-    ) -> tuple[NDArray, NDArray]:
+    ) -> Found:
         """See `Source.locate`; one encoding for all pictures."""
         n = len(ids)
         if self.blind == "image":
-            centre = np.broadcast_to([0.51, 0.0], (n, len(ROLES), 2))
-            return centre.copy(), np.zeros((n, len(ROLES)))
+            return _nothing(n)
         words = [WORDLESS] * n if self.blind == "instruction" else list(instructions)
         found = self.grounder.ground(obs["image"], words)
-        uv = found.point.detach().cpu().numpy().astype(np.float64)
-        xy = self.calibration.deproject(uv, GRASP_PLANE_M)[..., :2]
-        return xy, found.confidence.detach().cpu().numpy().astype(np.float64)
+        # after a world's present picture, the last one of its ended episode may follow
+        now = np.zeros(n, bool)
+        now[np.unique(ids, return_index=True)[1]] = True
+        if found.hand is not None:
+            tcp = np.asarray(obs["proprio"])[now][:, PROPRIO["tcp_pos"]]
+            self.camera.update(
+                ids[now], tcp, _numpy(found.hand)[now], _numpy(found.hand_confidence)[now]
+            )
+        cameras = np.where(now[:, None], self.camera.mean[ids], self._ended[ids])
+        xy = self.camera.deproject(cameras, _numpy(found.point), GRASP_PLANE_M)[..., :2]
+        if found.shape is None:  # a CLIP that was not taught shapes
+            return Found(xy, _numpy(found.confidence), _nothing(n).shape)
+        return Found(xy, _numpy(found.confidence), _numpy(found.shape))
+
+    def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:
+        """See `Source.skills`; nothing for who is blind to the words."""
+        if self.blind == "instruction" or self._verbs is None:
+            return np.zeros((len(instructions), len(SKILLS)), np.float32)
+        return self._verbs.read(instructions)
 
 
 class PrivilegedSource:
@@ -105,6 +159,11 @@ class PrivilegedSource:
         self.noise = np.zeros((venv.num_envs, len(ROLES), 2))
         self.slots = np.zeros((venv.num_envs, len(ROLES)), np.int64)
 
+    @property
+    def memory(self) -> dict[str, NDArray]:
+        """See `Source.memory`."""
+        return {"noise": self.noise, "slots": self.slots}
+
     def reset(self, ids: NDArray[np.int64]) -> None:
         """Draw new errors, and new random things if blind to the words."""
         if not len(ids):
@@ -120,13 +179,27 @@ class PrivilegedSource:
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
-    ) -> tuple[NDArray, NDArray]:
+    ) -> Found:
         """See `Source.locate`."""
-        shape = (len(ids), len(ROLES))
         if self.blind == "image":
-            return np.broadcast_to([0.51, 0.0], (*shape, 2)).copy(), np.zeros(shape)
-        pos = self.venv.world.object_pos[ids[:, None], self.slots[ids], :2]
-        return pos + self.noise[ids], np.ones(shape)
+            return _nothing(len(ids))
+        world = self.venv.world
+        pos = world.object_pos[ids[:, None], self.slots[ids], :2]
+        shapes = np.stack([shape_of(View.of(world, slot)) for slot in self.slots.T], axis=1)
+        confidence = np.ones((len(ids), len(ROLES)))
+        return Found(pos + self.noise[ids], confidence, np.nan_to_num(shapes[ids]))
+
+    def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:
+        """The one that the task needs."""
+        rows = np.zeros((len(instructions), len(SKILLS)), np.float32)
+        if self.blind == "instruction":
+            return rows
+        core, names = self.venv.unwrapped, list(SKILLS)
+        for i, episode in enumerate(core.episodes):
+            skill = skill_of(core.tasks[episode.task].goal)
+            if skill is not None:
+                rows[i, names.index(skill)] = 1.0
+        return rows
 
     @staticmethod
     def _could_play(world: Any, i: int, slot: int) -> NDArray[np.bool_]:
@@ -166,4 +239,15 @@ def make_source(
         encoder = ClipEncoder(encoder)
     camera = venv.cameras.calibration("fixed")
     grounder = encoder if hasattr(encoder, "ground") else Grounder(encoder, camera)
-    return ClipSource(grounder, camera, blind)
+    return ClipSource(grounder, camera, venv.num_envs, blind)
+
+
+def _nothing(n: int) -> Found:
+    """What is known of things that were not looked for: they lie on the table."""
+    middle = np.broadcast_to([0.51, 0.0], (n, len(ROLES), 2)).copy()
+    shape = np.broadcast_to([0.5, 0.0, 0.0], (n, len(ROLES), 3)).copy()
+    return Found(middle, np.zeros((n, len(ROLES))), shape)
+
+
+def _numpy(values: Any) -> NDArray[np.float64]:
+    return values.detach().cpu().numpy().astype(np.float64)

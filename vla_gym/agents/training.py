@@ -63,12 +63,17 @@ class Run:
         if config.threads:  # the encoder keeps the threads that it found
             torch.set_num_threads(config.threads)
         raw = builders.make_raw_env(config, config.num_envs)
+        if config.skills is None:
+            config.skills = builders.several_skills(raw)
+        if config.init is not None:
+            checkpoint.check_fits(checkpoint.resolve(config.init), config, only=checkpoint.SHAPE)
         self.folder = run_folder.prepare(config, self.resumed)
         self.log = RunLogger(self.folder, to_dict(config), config.wandb)
         self.features = builders.make_features(raw, config, self.encoder)
         self.tokens = builders.make_tokens(config)
-        self.env = builders.wrap(raw, self.features, self.tokens)
-        self.demos = self._demos()
+        self.demos = self._demos(raw)
+        curriculum = builders.make_curriculum(config, raw)
+        self.env = builders.wrap(raw, self.features, self.tokens, curriculum)
         self.model = builders.make_model(config, self.env, self.demos)
         self.model.set_logger(log_to(self.log))
         self.best, self.elapsed_s = -1.0, 0.0
@@ -88,7 +93,13 @@ class Run:
         """Clone the demonstrations into the head, or put a checkpoint back in place."""
         if self.resumed is not None:
             self._restore(self.resumed)
-        elif self.demos is not None:
+            return
+        if self.config.init is not None:
+            path = checkpoint.resolve(self.config.init)
+            checkpoint.load_weights(
+                self.model.policy, checkpoint.read_tensors(path, "policy"), path
+            )
+        if self.demos is not None:
             report = clone(
                 builders.head_of(self.model), self.demos, self.config.clone, self.config.seed
             )
@@ -97,6 +108,7 @@ class Run:
                  "clone/held_out_loss": report.held_out_loss}, 0,
             )  # fmt: skip
             self._export(self.folder / "imitation")
+        if self.demos is not None or self.config.init is not None:
             self.validate()
             self.film("imitation")
 
@@ -194,7 +206,7 @@ class Run:
         self.elapsed_s, self.best = meta["elapsed_s"], meta["best"]
         print(f"  going on from {path}, {self.elapsed_s / 60:.1f} min in", flush=True)
 
-    def _demos(self) -> Demos | None:
+    def _demos(self, raw: Any) -> Demos | None:
         if not self.config.demos:
             return None
         file = self.folder / "demos.npz"
@@ -203,10 +215,10 @@ class Run:
         from vla_gym.experts import Expert
 
         begun = time.monotonic()
-        env = builders.wrap(self.env.raw, self.features, None)
+        env = builders.wrap(raw, self.features, None)
         env.seed(self.config.seed)
         demos = collect_demos(
-            env, Expert(self.env.raw), self.config.demos, self.config.demo_noise, self.config.seed
+            env, Expert(raw), self.config.demos, self.config.demo_noise, self.config.seed
         )
         demos.save(file)
         took = time.monotonic() - begun

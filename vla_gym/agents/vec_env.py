@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from vla_gym.agents.features import PolicyFeatures
 from vla_gym.agents.tokens import N_MOTION, ActionTokens, fit_width
+from vla_gym.envs.starts import StartCurriculum
 
 
 class AgentVecEnv(VecEnvWrapper):
@@ -22,16 +23,18 @@ class AgentVecEnv(VecEnvWrapper):
         venv: `vla_gym.envs.sb3.SB3VecEnv`, or anything like it with `instructions`.
         features: Makes the features.
         tokens: How actions are decoded; None for continuous actions.
+        curriculum: Told how episodes end; None if all of them begin at home.
     """
 
     def __init__(
-        self, venv: VecEnv, features: PolicyFeatures, tokens: ActionTokens | None = None
-    ) -> None:
+        self, venv: VecEnv, features: PolicyFeatures, tokens: ActionTokens | None = None,
+        curriculum: StartCurriculum | None = None,
+    ) -> None:  # fmt: skip
         action: spaces.Space = spaces.Box(-1.0, 1.0, (N_MOTION,), np.float32)
         if tokens is not None:
             action = spaces.MultiDiscrete(tokens.nvec)
         super().__init__(venv, features.space, action)
-        self.features, self.tokens = features, tokens
+        self.features, self.tokens, self.curriculum = features, tokens, curriculum
         self._width = int(np.prod(venv.action_space.shape or (N_MOTION,)))
         self._words: tuple[str, ...] = ()
         self.last_obs: Any = None
@@ -43,7 +46,7 @@ class AgentVecEnv(VecEnvWrapper):
         return getattr(self.venv, "venv", self.venv)
 
     def reset(self) -> NDArray[np.float32]:
-        """Start all worlds anew. Shape (n, N_FEATURES)."""
+        """Start all worlds anew. Shape (n, f)."""
         obs = self.last_obs = self.venv.reset()
         self._words = self.raw.instructions
         self.features.reset(np.ones(self.num_envs, bool))
@@ -54,7 +57,7 @@ class AgentVecEnv(VecEnvWrapper):
         """Go on in the middle of episodes whose worlds and memory have been put back.
 
         Args:
-            features: The last ones that were returned. Shape (n, N_FEATURES).
+            features: The last ones that were returned. Shape (n, f).
         """
         self._words = self.raw.instructions
         self.last_features = features
@@ -68,6 +71,9 @@ class AgentVecEnv(VecEnvWrapper):
         """Features, rewards, dones, infos; last observations in infos are features too."""
         obs, rewards, dones, infos = self.venv.step_wait()
         self.last_obs = obs
+        if self.curriculum is not None and dones.any():
+            won = np.array([bool(info.get("is_success")) for info in infos])
+            self.curriculum.note(dones, won)
         words: tuple[str, ...] = self.raw.instructions
         last = {
             int(i): infos[i]["terminal_observation"]

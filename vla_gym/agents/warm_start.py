@@ -44,11 +44,15 @@ class CloneConfig:
     learning_rate: float = 2e-3
     """Adam's step size at the start; falls to a tenth along a cosine."""
     held_out: float = 0.1
-    """Share of episodes that decide when to stop."""
+    """Share of episodes that decide when to stop; none of fewer than `FEW`."""
+    few_steps: int = 500
+    """Gradient steps on fewer than `FEW` episodes."""
     std: float = 0.2
     """Spread of a Gaussian head afterwards: how boldly learning begins to explore."""
 
 
+FEW = 5
+"""Episodes below which none is held out."""
 GRIPPER_STD = 0.85
 """Spread of the gripper's number afterwards. Its sign decides, and its mean was fitted to the share
 p of demonstrations that open: tanh(m) = 2p - 1, so m = logit(p) / 2, and a normal spread of 0.85
@@ -70,16 +74,18 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
         seed: Seed of the split and of the order of batches.
 
     Raises:
-        InvalidConfigError: If there are fewer than two episodes.
+        InvalidConfigError: If there is no episode.
     """
-    if demos.n_episodes < 2:
+    if demos.n_episodes < 1:
         raise InvalidConfigError(
-            f"Cloning needs at least 2 demonstrations, got {demos.n_episodes}. "
+            "Cloning needs demonstrations, got none. "
             "Raise --demos, or use --demos 0 to learn from success alone."
         )
+    few = demos.n_episodes < FEW
+    steps = config.few_steps if few else config.steps
     gen = torch.Generator().manual_seed(seed)
     order = torch.randperm(demos.n_episodes, generator=gen).numpy()
-    n_held = max(1, round(config.held_out * demos.n_episodes))
+    n_held = 0 if few else max(1, round(config.held_out * demos.n_episodes))
     held = np.isin(demos.episode, order[:n_held])
     labels = demo_tokens(demos.labels, head.n_bins) if isinstance(head, TokenHead) else demos.labels
     device = next(head.parameters()).device
@@ -88,13 +94,13 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
     train, test = torch.as_tensor(np.flatnonzero(~held)), torch.as_tensor(np.flatnonzero(held))
     opt = torch.optim.Adam(head.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        opt, config.steps, config.learning_rate / 10
+        opt, steps, config.learning_rate / 10
     )
     best, best_step, train_loss = math.inf, 0, math.inf
     best_state = copy.deepcopy(head.state_dict())
     recent: list[float] = []
     step = 0
-    for step in range(1, config.steps + 1):
+    for step in range(1, steps + 1):
         rows = train[torch.randint(len(train), (config.batch_size,), generator=gen)]
         loss = _loss(head, x[rows], y[rows])
         opt.zero_grad(set_to_none=True)
@@ -103,11 +109,12 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
         opt.step()
         schedule.step()
         recent.append(loss.item())
-        if step % config.check_every and step < config.steps:
+        if step % config.check_every and step < steps:
             continue
         head.eval()
         with torch.no_grad():
-            score = _loss(head, x[test], y[test]).item()
+            # of few episodes, the last weights are taken
+            score = -float(step) if few else _loss(head, x[test], y[test]).item()
         head.train()
         if score < best:
             best, best_step, train_loss = score, step, float(np.mean(recent))
@@ -118,7 +125,7 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
     head.load_state_dict(best_state)
     _set_spread(head, config.std)
     head.eval()
-    return CloneReport(step, train_loss, best)
+    return CloneReport(step, train_loss, math.nan if few else best)
 
 
 def _loss(head: nn.Module, x: Tensor, y: Tensor) -> Tensor:

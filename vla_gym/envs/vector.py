@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -122,6 +122,8 @@ class TabletopVectorEnv(VectorEnv):
         self._potential = np.zeros(num_envs)
         self._others = np.zeros((num_envs, self.world.n_slots), bool)
         self.guard: Guard | None = None
+        self.on_begin: Callable[[NDArray[np.int64]], None] | None = None
+        """Called with the worlds in which an episode has just been set up."""
         self.protect(s.safety)
 
     def protect(self, config: SafetyConfig, approval: Approval | None = None) -> None:
@@ -297,6 +299,8 @@ class TabletopVectorEnv(VectorEnv):
         self._set_up(ids, self._drawn(ids, options))
         if not options.get("same_scene"):
             self._redraw_solved(ids, options)
+        if self.on_begin is not None:
+            self.on_begin(ids)
         if self.settings.reward_type == "dense":
             self._potential[ids] = self._potentials()[ids]
 

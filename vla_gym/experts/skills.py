@@ -44,6 +44,9 @@ HOVER = 0.09
 """Height above the grasp from which the gripper descends [m]."""
 FINGERTIP = 0.016
 """How far the fingers reach below the TCP, and some [m]."""
+HOME_TOOL = np.pi / 2
+"""Direction in which the fingers close when the hand has not turned, from the x axis [rad]."""
+_GRASPABLE = np.array([kind.graspable for kind in KINDS.values()])
 _RADIUS = np.array([kind.radius for kind in KINDS.values()])
 _INNER = np.array([kind.inner for kind in KINDS.values()])
 _FLOOR = np.array([kind.floor for kind in KINDS.values()])
@@ -500,11 +503,33 @@ def _release_height(world: World, thing: View, place: View) -> NDArray:
 
 
 def _yaw_error(world: World, thing: View) -> NDArray:
-    """Turn after which the fingers close across flat sides, off the handle. Shape (n,), [rad]."""
-    tool = np.arctan2(world.tcp_mat[:, 1, 1], world.tcp_mat[:, 0, 1])
+    return grasp_turn(thing, np.arctan2(world.tcp_mat[:, 1, 1], world.tcp_mat[:, 0, 1]))
+
+
+def shape_of(thing: View) -> NDArray:
+    """What a picture can tell about taking a thing.
+
+    Returns:
+        Vertical extent [dm], cosine and sine of twice the turn from `HOME_TOOL` in which the
+        fingers take it; nan for what is not taken. Shape (n, 3).
+    """
+    turn = np.where(_GRASPABLE[thing.kind], 2 * grasp_turn(thing, HOME_TOOL), np.nan)
+    return np.stack([20 * thing.vertical_half, np.cos(turn), np.sin(turn)], axis=1)
+
+
+def grasp_turn(thing: View, tool: NDArray | float) -> NDArray:
+    """Turn after which the fingers close across flat sides, off the handle.
+
+    Args:
+        thing: What is to be taken.
+        tool: Direction in which the fingers close now, from the x axis. Shape (n,), [rad].
+
+    Returns:
+        Shape (n,), [rad].
+    """
     # of the thing's axes, the one that lies flattest
     column = np.argmin(np.abs(thing.mat[:, 2, :]), axis=1)
-    axis = thing.mat[np.arange(world.n), :, column]
+    axis = thing.mat[np.arange(len(thing.mat)), :, column]
     flat = np.arctan2(axis[:, 1], axis[:, 0])
     side = np.arctan2(thing.mat[:, 1, 1], thing.mat[:, 0, 1])
     quarter, half = np.pi / 2, np.pi

@@ -89,7 +89,8 @@ def warm_start(clip: nn.Module, roles: RoleReader, tokenizer: Any, folder: Path)
             if word in old:
                 rows[i] = weights[words][old[word]]
         clip.load_state_dict({**weights, words: rows})
-        roles.load_state_dict(load_file(folder / ROLES_FILE))
+        # parts that the earlier model did not have keep their random weights
+        roles.load_state_dict({**roles.state_dict(), **load_file(folder / ROLES_FILE)})
     except (OSError, RuntimeError, SafetensorError) as fault:
         raise CheckpointError(f"Cannot begin from the model in {folder}: {fault}") from fault
 

@@ -94,7 +94,9 @@ def score(point: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> Lo
     # what else could have been meant: everything in view, by where it is seen
     aims = views.point[:, None, None]
     away = np.linalg.norm(uv[..., None, :] - aims, axis=-1)
-    away = np.where((views.pixels >= MIN_PIXELS)[:, None, None], away, np.inf)
+    shown = views.pixels >= MIN_PIXELS
+    shown[:, -1] = False  # the hand is nothing that could be meant
+    away = np.where(shown[:, None, None], away, np.inf)
     right = np.where(seen, away.argmin(-1) == slots, np.nan)
     own_away = np.linalg.norm(uv - views.point[rows, slots], axis=-1)
     other_away = np.linalg.norm(uv - views.point[rows, slots[..., ::-1]], axis=-1)

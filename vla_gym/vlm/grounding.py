@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
+from vla_gym.vlm.phrases import HAND_NAMES
 from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, plain, understand
 from vla_gym.vlm.roles import ROLES, text_hidden
 from vla_gym.world.camera import Calibration
@@ -45,6 +46,13 @@ class Grounding:
     """u to the right and v down, [-1, 1]. Shape (n, len(ROLES), 2)."""
     confidence: Tensor
     """That it is there at all, [0, 1]. Shape (n, len(ROLES))."""
+    shape: Tensor | None = None
+    """How high the thing is and how the fingers would take it, as in
+    `vla_gym.vlm.scenes.Views.shape`, by models that learnt to. Shape (n, len(ROLES), 3)."""
+    hand: Tensor | None = None
+    """Where the robot's tool centre point is seen, by models that learnt to. Shape (n, 2)."""
+    hand_confidence: Tensor | None = None
+    """That it is seen. Shape (n,)."""
 
 
 def split_roles(instruction: str) -> tuple[str, str]:
@@ -81,6 +89,20 @@ def soft_argmax(heat: Tensor, shifts: Tensor | None = None, window: int = _WINDO
     Returns:
         u to the right and v down, [-1, 1]. Shape (..., 2).
     """
+    return read_peak(heat, shifts, window)[..., :2]
+
+
+def read_peak(heat: Tensor, told: Tensor | None = None, window: int = _WINDOW) -> Tensor:
+    """`soft_argmax`, and the mean under the same weights of what else the cells say.
+
+    Args:
+        heat: Logits. Shape (n, ..., gh, gw).
+        told: Shifts, and after them anything else. Shape (n, gh * gw, 2 + c).
+        window: Cells on either side of the window's centre.
+
+    Returns:
+        u, v, and the rest. Shape (..., 2 + c).
+    """
     gh, gw = heat.shape[-2:]
     flat = heat.reshape(-1, gh * gw)
     rows = torch.arange(gh, device=heat.device).repeat_interleave(gw)
@@ -92,11 +114,14 @@ def soft_argmax(heat: Tensor, shifts: Tensor | None = None, window: int = _WINDO
         away = (cell[None] - centre.round()[:, None]).abs().amax(dim=-1)
         weight = flat.masked_fill(away > window, float("-inf")).softmax(dim=-1)
         centre = weight @ cell
-    if shifts is not None:
-        weight = weight.view(len(shifts), -1, gh * gw)
-        centre = centre + torch.einsum("nqk,nkc->nqc", weight, shifts).flatten(0, 1)
+    rest = centre.new_zeros(len(centre), 0)
+    if told is not None:
+        weight = weight.view(len(told), -1, gh * gw)
+        read = torch.einsum("nqk,nkc->nqc", weight, told).flatten(0, 1)
+        centre, rest = centre + read[:, :2], read[:, 2:]
     size = torch.tensor([gw, gh], device=heat.device, dtype=centre.dtype)
-    return ((centre + 0.5) / size * 2 - 1).view(*heat.shape[:-2], 2)
+    found = torch.cat([(centre + 0.5) / size * 2 - 1, rest], dim=-1)
+    return found.view(*heat.shape[:-2], -1)
 
 
 class Grounder:
@@ -159,19 +184,32 @@ class Grounder:
         requests = [self._understand(text) for text in instructions]
         queries = self.queries([request.plain for request in requests])
         reader = self.encoder.roles
+        if reader is not None:  # the hand is looked for along with the roles
+            hand = self.queries([HAND_NAMES[0]])[:, :1].expand(len(queries), -1, -1)
+            queries = torch.cat([queries, hand], dim=1)
         heat = self._heat(features.tokens, queries)
         shifts = reader.shifts(features.tokens) if reader is not None else None
         for i, request in enumerate(requests):
             if request.phrases:
                 shift = shifts[i : i + 1] if shifts is not None else None
-                heat[i] = self._reasoned(request, heat[i], features.tokens[i : i + 1], shift)
+                of_roles = heat[i, : len(ROLES)]
+                heat[i, : len(ROLES)] = self._reasoned(
+                    request, of_roles, features.tokens[i : i + 1], shift
+                )
         if reader is not None:
             confidence = heat.amax(dim=(-2, -1)).sigmoid()
         else:
             flat = heat.flatten(-2) / _LOGIT_SCALE
             peak = flat.amax(-1) / (flat.std(-1) + 1e-6)
             confidence = (peak - _Z_CONFIDENT).sigmoid() * (queries.abs().sum(-1) > 0)
-        return Grounding(heat, soft_argmax(heat, shifts), confidence)
+        if reader is None or shifts is None:
+            return Grounding(heat, soft_argmax(heat), confidence)
+        told = torch.cat([shifts, reader.shapes(features.tokens)], dim=-1)
+        read, n = read_peak(heat, told), len(ROLES)
+        return Grounding(
+            heat[:, :n], read[:, :n, :2], confidence[:, :n], read[:, :n, 2:], read[:, n, :2],
+            confidence[:, n],
+        )  # fmt: skip
 
     def _heat(self, tokens: Tensor, queries: Tensor) -> Tensor:
         """Logits of queries (n, q, d) on tokens (n, k, d). Shape (n, q, gh, gw)."""

@@ -53,6 +53,8 @@ class Losses:
     """Cross-entropy of the map over cells, for things that are seen."""
     point: Tensor
     """Distance of the soft-argmax from the aim, for things that are seen [cells]."""
+    shape: Tensor
+    """Distance of what the cells say about its height and how to take it from the truth."""
     sure: Tensor
     """Binary cross-entropy of each map's highest cell: is it there at all?"""
     others: Tensor
@@ -66,7 +68,7 @@ class Losses:
         """Weighted sum."""
         presence = 0.2 * self.presence + 0.3 * self.others
         place = 0.5 * self.place + 0.3 * self.others_place
-        more = 0.2 * self.contrast + 0.7 * self.point + 0.5 * self.sure + self.facts
+        more = 0.2 * self.contrast + 0.7 * self.point + self.shape + 0.5 * self.sure + self.facts
         return presence + place + more
 
     def numbers(self) -> dict[str, float]:
@@ -139,14 +141,15 @@ def compute(
     read = read_texts(clip, roles, tokenizer, texts + [p.text for p in queries.phrases])
     heat = roles.heat(tokens, read[: n * k].view(n, k * r, -1)).view(n, k, r, -1)
     others = roles.heat(tokens, read[n * k :, 0].expand(n, -1, -1))
-    goal, counts, point, seen = _tensors(role_targets(views, queries.slots), device)
+    goal, counts, point, shape, seen = _tensors(role_targets(views, queries.slots), device)
     ids = tokenizer(queries.captions).to(device)  # type: ignore[operator]
     caption = text_pooled(clip, text_hidden(clip, ids), ids)
     contrast = _contrast(pooled, caption, memory, clip.logit_scale.exp())  # type: ignore
-    shifts = roles.shifts(tokens)[torch.nonzero(seen)[:, 0]]
+    told = torch.cat([roles.shifts(tokens), roles.shapes(tokens)], dim=-1)
+    truth = torch.cat([point, shape], dim=-1)[seen]
     terms = (
         contrast, _presence(heat[counts], goal[counts]), _place(heat[seen], goal[seen]),
-        _point_loss(heat[seen], shifts, point[seen], gh, gw),
+        *_geometry(heat[seen], told[torch.nonzero(seen)[:, 0]], truth, gh, gw),
     )  # fmt: skip
     sure = _sure(heat[counts], seen[counts])
     goal, counts, seen = _tensors(phrase_targets(views, queries.fit), device)
@@ -199,7 +202,19 @@ def _place(heat: Tensor, goal: Tensor) -> Tensor:
     return -(share * heat.log_softmax(-1)).sum(-1).mean()
 
 
-def _point_loss(heat: Tensor, shifts: Tensor, point: Tensor, gh: int, gw: int) -> Tensor:
+def _geometry(
+    heat: Tensor, told: Tensor, truth: Tensor, gh: int, gw: int
+) -> tuple[Tensor, Tensor]:
+    """Losses of point and shape, read off the cells around the aim.
+
+    Args:
+        heat: Shape (m, gh * gw).
+        told: Shifts and shapes of the cells. Shape (m, gh * gw, 5).
+        truth: Point and shape. Shape (m, 5).
+        gh: Rows of cells.
+        gw: Columns of cells.
+    """
+    point = truth[:, :2]
     rows = torch.arange(gh).repeat_interleave(gw)
     cols = torch.arange(gw).repeat(gh)
     cell = torch.stack([cols, rows], -1).to(heat)
@@ -207,7 +222,12 @@ def _point_loss(heat: Tensor, shifts: Tensor, point: Tensor, gh: int, gw: int) -
     aim = (point + 1) / 2 * size - 0.5
     away = (cell[None] - aim[:, None]).abs().amax(-1)
     inside = (away <= _WINDOW).any(-1)
-    heat, shifts, aim, away = heat[inside], shifts[inside], aim[inside], away[inside]
+    heat, told, aim, away = heat[inside], told[inside], aim[inside], away[inside]
     weight = heat.masked_fill(away > _WINDOW, float("-inf")).softmax(-1)
-    found = weight @ cell + torch.einsum("mk,mkc->mc", weight, shifts)
-    return functional.smooth_l1_loss(found, aim, beta=0.1)
+    read = torch.einsum("mk,mkc->mc", weight, told)
+    found, shape = weight @ cell + read[:, :2], truth[inside, 2:]
+    known = ~shape.isnan()
+    return (
+        functional.smooth_l1_loss(found, aim, beta=0.1),
+        functional.smooth_l1_loss(read[:, 2:][known], shape[known], beta=0.1),
+    )

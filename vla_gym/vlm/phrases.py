@@ -55,6 +55,12 @@ class Thing:
         return ObjectSpec(self.kind, self.size).half_height
 
 
+HAND = frozenset({"hand"})
+"""What a phrase names that speaks of the robot's hand."""
+HAND_NAMES = ("the gripper", "the robot hand", "the robot gripper", "the fingers", "your hand")
+"""Phrases for the hand; the first one is asked to see where the camera stands."""
+
+
 @dataclass(frozen=True)
 class Phrase:
     """Words for a thing, and what they claim about it."""
@@ -163,6 +169,12 @@ def stray(rng: Generator) -> Phrase:
     return _phrase(rng, _word(rng), _NAMES[int(rng.integers(len(_NAMES)))], "medium")
 
 
+def hand(rng: Generator) -> Phrase:
+    """A phrase for the robot's hand."""
+    text = HAND_NAMES[0] if rng.random() < 0.6 else str(rng.choice(HAND_NAMES))
+    return Phrase(text, None, HAND, None)
+
+
 def _word(rng: Generator) -> str:
     pool = _POOLS[int(rng.choice(len(_POOLS), p=_SHARES))]
     return pool[int(rng.integers(len(pool)))]
@@ -179,7 +191,7 @@ def fit_table(phrases: Sequence[Phrase], scenes: Sequence[Sequence[Thing]], slot
     Args:
         phrases: What is said.
         scenes: Things, slot by slot.
-        slots: Slots of a scene; empty ones fit nothing.
+        slots: Slots of a scene; empty ones fit nothing, the last one is the hand.
 
     Returns:
         0, 0.5 or 1. Shape (len(scenes), slots, len(phrases)).
@@ -200,6 +212,7 @@ def fit_table(phrases: Sequence[Phrase], scenes: Sequence[Sequence[Thing]], slot
     fit *= (sizes == asked) | (asked == "")
     table = np.zeros((len(scenes), slots, len(phrases)))
     table[[i for i, _, _ in flat], [j for _, j, _ in flat]] = fit
+    table[:, -1] = [p.kinds == HAND for p in phrases]
     return table
 
 

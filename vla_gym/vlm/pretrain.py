@@ -25,6 +25,7 @@ from vla_gym.vlm.evaluate import LocateScores, locate
 from vla_gym.vlm.inference import dtype_of
 from vla_gym.vlm.pretrain_data import Queries, make_queries, vocabulary
 from vla_gym.vlm.scenes import SceneSampler, Views
+from vla_gym.vlm.skills import learn_skills
 
 _STATE = "state.pt"
 _TRAIN, _VALID = 1, 2
@@ -55,8 +56,12 @@ class PretrainConfig:
     shared. The next batch is rendered meanwhile on one more."""
     save_every_s: float = 120.0
     """Seconds between checkpoints, each of which is validated."""
+    skill_steps: int = 2_000
+    """Batches of sentences from which to learn what is asked to be done, at the end."""
     valid_batches: int = 6
     """Batches of held-out pictures."""
+    wide_share: float = 0.5
+    """Share of pictures with tables, lamps and cameras far from the default ones."""
     init: str = ""
     """Folder of an earlier model of this shape, to begin from its weights."""
     resume: bool = False
@@ -94,7 +99,7 @@ class Trainer:
              {"params": plain, "weight_decay": 0.0}],
             lr=config.lr, betas=(0.9, 0.98), fused=True,
         )  # fmt: skip
-        self.scenes = SceneSampler(config.batch, n_threads=1)
+        self.scenes = SceneSampler(config.batch, wide_share=config.wide_share, n_threads=1)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="scenes")
         self._valid = self._valid_batches()
         self.step, self.spent_s = 0, 0.0
@@ -128,8 +133,19 @@ class Trainer:
             if time.monotonic() - last_save > self.config.save_every_s:
                 self.save(terms)
                 last_save, terms = time.monotonic(), []
+        self._learn_skills()
         self.save(terms)
         return self.log[-1]
+
+    def _learn_skills(self) -> None:
+        """Once the text tower is done, learn to read what it is asked to do."""
+        self.parts.eval()
+        c = self.config
+        reader, right = learn_skills(
+            self.clip, self.tokenizer, embedded.TEXT_WIDTH, c.skill_steps, c.seed
+        )
+        reader.save(self.out)
+        print(f"skills of sentences read right: {right:.4f}", flush=True)
 
     def _train_step(self) -> dict[str, float]:
         self.parts.train()
@@ -154,7 +170,7 @@ class Trainer:
     def _batch(self, step: int) -> tuple[Views, Queries]:
         rng = np.random.default_rng(SeedSequence([self.config.seed, _TRAIN, step]))
         views = self.scenes.sample(rng)
-        return views, make_queries(rng, views, n_phrases=2, n_instructions=1)
+        return views, make_queries(rng, views, n_phrases=2, n_instructions=1, n_hand=1)
 
     def _valid_batches(self) -> list[tuple[Views, Queries]]:
         rng = np.random.default_rng(SeedSequence([self.config.seed, _VALID]))

@@ -15,6 +15,7 @@ from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS
 from vla_gym.vlm.phrases import (
     _SIZE_WORDS,
     _THINGS,
+    HAND_NAMES,
     WORDS,
     Phrase,
     Thing,
@@ -22,6 +23,7 @@ from vla_gym.vlm.phrases import (
     deny,
     describe,
     fit_table,
+    hand,
     stray,
 )
 from vla_gym.vlm.roles import ROLES
@@ -154,15 +156,16 @@ class Queries:
 def vocabulary() -> list[str]:
     """Every word that pretraining uses; frequent ones repeat."""
     lines = [*_FRAMES, *_SINGLE, *_TASKS, _CAPTION, "the a that is not same colour", *_THINGS]
-    lines += [*SUPERLATIVES, *ANYTHING, "everything all"]
+    lines += [*HAND_NAMES, *SUPERLATIVES, *ANYTHING, "everything all"]
     lines += [w for words in _SIZE_WORDS.values() for w in words]
     lines += [n for nouns in KIND_NOUNS.values() for n in nouns] + list(WORDS)
     return [w for line in lines for w in re.findall(r"[a-z]+", line.lower())]
 
 
 def make_queries(
-    rng: Generator, views: Views, n_phrases: int = 3, n_denied: int = 1, n_instructions: int = 2
-) -> Queries:
+    rng: Generator, views: Views, n_phrases: int = 3, n_denied: int = 1, n_instructions: int = 2,
+    n_hand: int = 0,
+) -> Queries:  # fmt: skip
     """Write sentences about pictures.
 
     Args:
@@ -171,6 +174,7 @@ def make_queries(
         n_phrases: Bare phrases of things that are there.
         n_denied: Bare phrases of things that are not.
         n_instructions: Whole instructions.
+        n_hand: Phrases for the robot's hand.
     """
     texts, slots, captions, meant = [], [], [], []
     said: dict[str, Phrase] = {}
@@ -178,6 +182,7 @@ def make_queries(
         rows = _phrases(rng, things, n_phrases, said)
         rows += [_denial(rng, things, said) for _ in range(n_denied)]
         rows += [_instruction(rng, things) for _ in range(n_instructions)]
+        rows += [_of_hand(rng, pixels, said) for _ in range(n_hand)]
         texts.append([text for text, _, _ in rows])
         slots.append([roles for _, roles, _ in rows])
         meant.append([said_of(pair) for _, _, pair in rows])
@@ -201,7 +206,8 @@ def said_of(pair: tuple[Phrase | None, Phrase | None]) -> list[list[float]]:
         if phrase is None:
             rows.append([float(NOTHING), *[np.nan] * 3])
             continue
-        kind = _KINDS.index(min(phrase.kinds)) if len(phrase.kinds) == 1 else np.nan
+        one = len(phrase.kinds) == 1 and min(phrase.kinds) in KINDS
+        kind = _KINDS.index(min(phrase.kinds)) if one else np.nan
         colour = _lab(WORDS[phrase.word]) / 100 if phrase.word else [np.nan] * 3
         rows.append([kind, *colour])
     return rows
@@ -230,6 +236,11 @@ def _denial(rng: Generator, things: list[Thing], said: dict[str, Phrase]) -> Row
     if phrase is not None:
         said[phrase.text] = phrase
     return (phrase.text if phrase else "", (ABSENT, ABSENT), (phrase, None))
+
+
+def _of_hand(rng: Generator, pixels: NDArray, said: dict[str, Phrase]) -> Row:
+    phrase = said.setdefault((new := hand(rng)).text, new)
+    return (phrase.text, (len(pixels) - 1, ABSENT), (phrase, None))
 
 
 def _instruction(rng: Generator, things: list[Thing]) -> Row:
@@ -264,7 +275,7 @@ def _caption(
 
 def role_targets(
     views: Views, slots: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[NDArray, NDArray[np.bool_], NDArray, NDArray, NDArray[np.bool_]]:
     """What the heat maps should show.
 
     Args:
@@ -274,7 +285,8 @@ def role_targets(
     Returns:
         Heat, the covered share of each cell over the object's best cell (n, k, r, gh * gw);
         whether the map counts at all, because the thing is either plainly seen or not there
-        (n, k, r); the point (n, k, r, 2); whether the thing is plainly seen (n, k, r).
+        (n, k, r); the point (n, k, r, 2); the shape (n, k, r, 3); whether the thing is plainly
+        seen (n, k, r).
     """
     n, k, r = slots.shape
     assert r == len(ROLES)
@@ -287,7 +299,8 @@ def role_targets(
     seen = pixels >= MIN_PIXELS
     heat = relative[rows, slots] * seen[..., None]
     counts = seen | (pixels == 0)
-    return heat.astype(np.float32), counts, views.point[rows, slots], seen
+    point, shape = views.point[rows, slots], views.shape[rows, slots]
+    return heat.astype(np.float32), counts, point, shape, seen
 
 
 def phrase_targets(
@@ -330,6 +343,7 @@ def cell_truth(views: Views) -> NDArray[np.float32]:
     for i, things in enumerate(views.things):
         for j, t in enumerate(things):
             facts[i, j] = [_KINDS.index(t.kind), *(_lab(t.rgb) / 100)]
+    facts[:, -1, 0] = NOTHING  # the hand
     truth = facts[np.arange(len(cover))[:, None], cover.argmax(axis=1)]
     share = cover.max(axis=1)
     truth[share < 0.35] = np.nan

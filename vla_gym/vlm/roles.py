@@ -71,6 +71,7 @@ class RoleReader(nn.Module):
         self.shift = nn.Linear(dim, 2)
         nn.init.zeros_(self.shift.weight)
         nn.init.zeros_(self.shift.bias)
+        self.shape = nn.Sequential(nn.Linear(dim, 64), nn.GELU(), nn.Linear(64, 3))
 
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Read the queries.
@@ -115,6 +116,17 @@ class RoleReader(nn.Module):
             Right and down [cells]. Shape (n, k, 2).
         """
         return self.shift(tokens)
+
+    def shapes(self, tokens: Tensor) -> Tensor:
+        """How high what each token shows is, and how the fingers would take it.
+
+        Args:
+            tokens: L2-normalised. Shape (n, k, d).
+
+        Returns:
+            As in `vla_gym.vlm.scenes.Views.shape`. Shape (n, k, 3).
+        """
+        return self.shape(tokens * tokens.shape[-1] ** 0.5)
 
     def save(self, folder: Path) -> None:
         """Write the weights beside the CLIP model's."""

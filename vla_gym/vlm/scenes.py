@@ -10,10 +10,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.errors import PlacementError
+from vla_gym.experts.skills import shape_of
 from vla_gym.vlm.phrases import Thing, draw_things
-from vla_gym.world.camera import Calibration, CameraPool
+from vla_gym.world.camera import FINGERS, Calibration, CameraPool
+from vla_gym.world.kinematics import DOWN, ArmSolver
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.placement import Scatter
+from vla_gym.world.predicates import View
 from vla_gym.world.visuals import Visuals
 from vla_gym.world.world import World
 
@@ -33,13 +36,17 @@ class Views:
     images: NDArray[np.uint8]
     """Shape (n, size, size, 3)."""
     cover: NDArray[np.float32]
-    """Share of each cell that each object covers. Shape (n, n_slots, gh, gw)."""
+    """Share of each cell that each object covers; in the last row, the fingers. Shape
+    (n, n_slots + 1, gh, gw)."""
     pixels: NDArray[np.int64]
-    """Visible pixels of each object. Shape (n, n_slots)."""
+    """Visible pixels of the same. Shape (n, n_slots + 1)."""
     point: NDArray[np.float32]
-    """Where the object should be pointed at, u right, v down, [-1, 1]. Shape (n, n_slots, 2)."""
+    """Where the object should be pointed at, u right, v down, [-1, 1]; of the hand, its tcp. Shape
+    (n, n_slots + 1, 2)."""
     ground: NDArray[np.float64]
-    """Where that is on the table. Shape (n, n_slots, 2), [m]."""
+    """Where that is on the table. Shape (n, n_slots + 1, 2), [m]."""
+    shape: NDArray[np.float32]
+    """From `vla_gym.experts.skills.shape_of`. Shape (n, n_slots + 1, 3)."""
     wrist: NDArray[np.bool_]
     """Whether the picture is the wrist camera's. Shape (n,)."""
     nominal: Calibration
@@ -60,6 +67,7 @@ class SceneSampler:
         size: Picture size [px].
         grid: Cells of the truth map along each side.
         wrist_share: Share of pictures from the wrist camera.
+        wide_share: Share of pictures that look like `Visuals.wide`.
         n_threads: Render threads.
         n_poses: Arm poses to draw from.
     """
@@ -70,6 +78,7 @@ class SceneSampler:
         size: int = 128,
         grid: int = 16,
         wrist_share: float = 0.25,
+        wide_share: float = 0.0,
         n_threads: int = 2,
         n_poses: int = 800,
     ) -> None:
@@ -78,7 +87,7 @@ class SceneSampler:
         # at 128 px nobody sees the difference, and vertices are what rendering costs
         quality.numquads, quality.numslices, quality.numstacks = 1, 16, 8
         self.pool = CameraPool(self.world, size=size, n_threads=n_threads)
-        self.grid, self.wrist_share = grid, wrist_share
+        self.grid, self.wrist_share, self.wide_share = grid, wrist_share, wide_share
         self._poses, self._tcp, self._mats = _arm_poses(self.world, n_poses)
 
     def sample(self, rng: Generator, strength: float = 1.0) -> Views:
@@ -94,10 +103,15 @@ class SceneSampler:
         self.world.place(ids, np.stack([s.pos for s in scenes]), np.stack([s.quat for s in scenes]))
         for i, s in enumerate(scenes):
             self.world.reset_robot(ids[i : i + 1], self._poses[s.pose], s.width)
-        looks = [Visuals.random(rng, strength * rng.uniform(0, 1.2)) for _ in range(n)]
+        looks = [self._look(rng, strength) for _ in range(n)]
         self.world.set_visuals(ids, looks)
         wrist = rng.random(n) < self.wrist_share
         return self._shoot(scenes, wrist)
+
+    def _look(self, rng: Generator, strength: float) -> Visuals:
+        if rng.random() < self.wide_share:
+            return Visuals.wide(rng)
+        return Visuals.random(rng, strength * rng.uniform(0, 1.2))
 
     def _shoot(self, scenes: list[_Scene], wrist: NDArray[np.bool_]) -> Views:
         size, g, n, slots = self.pool.size, self.grid, self.world.n, self.world.n_slots
@@ -107,14 +121,18 @@ class SceneSampler:
             if len(ids):
                 images[ids] = self.pool.render(camera, ids)
                 marks[ids] = self.pool.segment(camera, ids)
-        hot = marks[:, None] == np.arange(slots, dtype=np.int8)[None, :, None, None]
+        codes = np.array([*range(slots), FINGERS], np.int8)
+        hot = marks[:, None] == codes[None, :, None, None]
         pixels = hot.sum(axis=(2, 3))
         cell = size // g
-        cover = hot.reshape(n, slots, g, cell, g, cell).mean(axis=(3, 5), dtype=np.float32)
+        cover = hot.reshape(n, slots + 1, g, cell, g, cell).mean(axis=(3, 5), dtype=np.float32)
         pos = np.stack([s.pos for s in scenes])
         aim = pos.copy()
         aim[..., 2] += POINT_HEIGHT - np.stack([s.rest for s in scenes])
-        point = np.empty((n, slots, 2), np.float32)
+        hand = self._tcp[[s.pose for s in scenes]]
+        aim = np.concatenate([aim, hand[:, None]], axis=1)
+        ground = np.concatenate([pos[..., :2], hand[:, None, :2]], axis=1)
+        point = np.empty((n, slots + 1, 2), np.float32)
         cameras = [self.pool.calibration("fixed", i) for i in range(n)]
         for i in range(n):
             if wrist[i]:
@@ -122,9 +140,17 @@ class SceneSampler:
             else:
                 point[i] = cameras[i].project(aim[i])
         return Views(
-            images, cover, pixels, point, pos[..., :2], wrist, self.pool.calibration("fixed"),
-            cameras, [s.things for s in scenes], [s.relations for s in scenes],
+            images, cover, pixels, point, ground, self._shapes(wrist), wrist,
+            self.pool.calibration("fixed"), cameras, [s.things for s in scenes], [s.relations for s in scenes],
         )  # fmt: skip
+
+    def _shapes(self, wrist: NDArray[np.bool_]) -> NDArray[np.float32]:
+        n, slots = self.world.n, self.world.n_slots
+        shape = np.full((n, slots + 1, 3), np.nan, np.float32)
+        for slot in range(slots):
+            shape[:, slot] = shape_of(View.of(self.world, np.full(n, slot)))
+        shape[wrist, :, 1:] = np.nan  # that camera turns with the hand
+        return shape
 
     def _scene(self, rng: Generator) -> _Scene:
         furnished = rng.random() < _FURNISHED
@@ -173,7 +199,7 @@ class SceneSampler:
         if not len(choice):
             return
         scene.pose = int(rng.choice(choice))
-        mat = self._mats[scene.pose] @ np.diag([1.0, -1.0, -1.0])
+        mat = self._mats[scene.pose] @ DOWN
         quat = np.zeros(4)
         mujoco.mju_mat2Quat(quat, mat.ravel())
         scene.quat[k] = quat
@@ -217,7 +243,7 @@ def _put_inside(scene: _Scene, rng: Generator) -> None:
 
 
 def _centroids(hot: NDArray[np.bool_]) -> NDArray:
-    """Middle of each mask in picture coordinates. Shape (n_slots, 2)."""
+    """Middle of each mask in picture coordinates. Shape (masks, 2)."""
     size = hot.shape[-1]
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     total = np.maximum(hot.sum(axis=(1, 2)), 1)
@@ -232,42 +258,23 @@ def _arm_poses(world: World, count: int) -> tuple[NDArray, NDArray, NDArray]:
     Returns:
         Joint angles (count, n_arm), tool positions (count, 3) and orientations (count, 3, 3).
     """
-    rng = np.random.default_rng(7)
-    model, data = world.model, mujoco.MjData(world.model)
-    n, site = world.n_arm, world.tcp_site
-    jac = np.zeros((6, model.nv))
-    qpos, tcps, mats = [], [], []
-    low, high = model.jnt_range[:n].T
+    rng, solver = np.random.default_rng(7), ArmSolver(world)
+    qpos = [world.home_qpos]
     while len(qpos) < count:
         goal = rng.uniform([0.30, -0.30, 0.012], [0.72, 0.30, 0.32])
         yaw, tilt = rng.uniform(-0.9, 0.9) * rng.integers(0, 2), rng.normal(0, 0.08, 2)
         if rng.random() < 0.1:  # leaning back, as when something is stood up
             yaw, tilt = 0.0, np.array([0.0, rng.uniform(0.3, 1.45)])
             goal[0] = rng.uniform(0.33, 0.44)
-        mat = _down(yaw, tilt)
-        data.qpos[:n] = world.home_qpos
-        if not qpos:
-            mujoco.mj_kinematics(model, data)
-        for _ in range(25 if qpos else 0):
-            mujoco.mj_kinematics(model, data)
-            mujoco.mj_comPos(model, data)
-            now = data.site_xmat[site].reshape(3, 3)
-            err = np.r_[goal - data.site_xpos[site], 0.5 * np.cross(now.T, mat.T).sum(axis=0)]
-            mujoco.mj_jacSite(model, data, jac[:3], jac[3:], site)
-            j = jac[:, :n]
-            data.qpos[:n] += j.T @ np.linalg.solve(j @ j.T + 1e-4 * np.eye(6), err)
-            data.qpos[:n] = np.clip(data.qpos[:n], low, high)
-        off = np.linalg.norm(goal - data.site_xpos[site])
-        if qpos and off > 0.01:
-            continue
-        qpos.append(data.qpos[:n].copy())
-        tcps.append(data.site_xpos[site].copy())
-        mats.append(data.site_xmat[site].reshape(3, 3).copy())
-    return np.array(qpos), np.array(tcps), np.array(mats)
+        pose, off = solver.solve(goal, _down(yaw, tilt))
+        if off < 0.01:
+            qpos.append(pose)
+    tools = [solver.tool(pose) for pose in qpos]
+    return np.array(qpos), np.array([t for t, _ in tools]), np.array([m for _, m in tools])
 
 
 def _down(yaw: float, tilt: NDArray) -> NDArray:
     turn, out = np.zeros(4), np.zeros(9)
     mujoco.mju_euler2Quat(turn, np.array([*tilt, yaw]), "xyz")
     mujoco.mju_quat2Mat(out, turn)
-    return out.reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])
+    return out.reshape(3, 3) @ DOWN

@@ -24,6 +24,8 @@ from vla_gym.world.world import World
 _COARSE_SIZE = 256
 """Up to this size [px] round things are drawn with as few corners as in the pictures that
 CLIP was trained on: vertices are what rendering costs, and one pixel in 400 differs."""
+FINGERS = -3
+"""Mark of the gripper's fingers in segmented pictures."""
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 _REMEDY = (
     "On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri (or libosmesa6). "
@@ -192,7 +194,9 @@ class CameraPool:
         self._local = threading.local()
         body = world.model.geom_bodyid
         slot_of_body = {int(b): s for s, b in enumerate(world.slot_body)}
-        # static scenery (table, floor) is -1, the arm -2, objects their slot
+        # static scenery (table, floor) is -1, the arm -2, its fingers FINGERS, objects their slot
+        fingers = {world.model.body(f"{side}_finger").id: FINGERS for side in ("left", "right")}
+        slot_of_body |= fingers
         self._slot_of_geom = np.array(
             [slot_of_body.get(int(b), -1 if b == 0 else -2) for b in body]
         )
@@ -220,7 +224,8 @@ class CameraPool:
             ids: Worlds, or None for all. Shape (m,).
 
         Returns:
-            Slot, -1 for table and background, -2 for the arm. Shape (m, size, size).
+            Slot, -1 for table and background, -2 for the arm, FINGERS for its fingers. Shape
+            (m, size, size).
         """
         return self._run(camera, ids, segmentation=True)
 

@@ -66,6 +66,33 @@ class Visuals:
         )
 
     @classmethod
+    def wide(cls, rng: Generator) -> Visuals:
+        """Draw a look from far around the default one, as CLIP's lessons do.
+
+        Tables of any colour, patterns out of `FAMILIAR` only, cameras displaced by a few
+        centimetres and degrees.
+
+        Args:
+            rng: Source of randomness.
+        """
+        table = rng.uniform(0.08, 0.95, 3)
+        table = table.mean() + rng.uniform(0.0, 0.6) * (table - table.mean())
+        lamp = rng.uniform(0.15, 0.75) * rng.uniform(0.85, 1.15, 3)
+        tilt = rng.uniform(-0.9, 0.9, 2)
+        names = ("", *FAMILIAR)
+        rows = (rng.uniform(0.0, 0.9, 3), rng.normal(0.0, 0.02, 3), rng.normal(0.0, 0.02, 3))
+        floor, shift, turn = (tuple(map(float, row)) for row in rows)
+        return cls(
+            pattern=names[int(rng.choice(4, p=(0.4, 0.2, 0.2, 0.2)))],
+            table_rgb=tuple(map(float, table)),  # type: ignore[arg-type]
+            floor_rgb=floor,  # type: ignore[arg-type]
+            light_dir=(float(tilt[0]), float(tilt[1]), -1.0),
+            light_rgb=tuple(map(float, lamp)),  # type: ignore[arg-type]
+            camera_offset=shift,  # type: ignore[arg-type]
+            camera_turn=turn,  # type: ignore[arg-type]
+        )
+
+    @classmethod
     def novel(cls, rng: Generator, axes: frozenset[str]) -> Visuals:
         """Draw a look that training never shows.
 

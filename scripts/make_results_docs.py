@@ -1,0 +1,123 @@
+"""Writes docs/results.md from docs/results/learning/*.json, which `measure_learning.py` writes.
+
+python scripts/make_results_docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from vla_gym.evaluation.statistics import format_rate
+from vla_gym.language.splits import AXES
+
+DOCS = Path(__file__).parents[1] / "docs"
+_SEED = re.compile(r"-s\d+$")
+Runs = list[dict[str, Any]]
+
+
+def load(folder: Path) -> dict[str, Runs]:
+    """What is measured -> its training seeds."""
+    found: dict[str, Runs] = {}
+    for path in sorted(folder.glob("*.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault(_SEED.sub("", path.stem), []).append(data)
+    return found
+
+
+def pooled(runs: Runs, question: str, figure: str = "success") -> str:
+    """Successes of all seeds together, with the Wilson interval, or nothing."""
+    rows = [run["measured"][question] for run in runs if question in run["measured"]]
+    if not rows:
+        return ""
+    return format_rate(sum(r[figure] for r in rows), sum(r["n"] for r in rows))
+
+
+def each(runs: Runs, question: str = "none") -> str:
+    """Success of each seed."""
+    rows = [run["measured"].get(question) for run in runs]
+    return " / ".join(f"{r['success'] / r['n']:.3f}" for r in rows if r)
+
+
+def cost(runs: Runs) -> str:
+    """What the runs learnt from."""
+    steps = " / ".join(f"{run['steps'] / 1e3:,.0f}" for run in runs)
+    minutes = " / ".join(f"{run['minutes']:.0f}" for run in runs)
+    told = runs[0]["run"]
+    start = f"{told['demos']} demonstrations" if told["demos"] else "none"
+    return f"{start} | {steps} | {minutes}"
+
+
+def axes_table(groups: dict[str, Runs]) -> list[str]:
+    """One row for each way of being new, one column for each kind of policy."""
+    rows = ["| what is new | " + " | ".join(f"`{g}`" for g in groups) + " |",
+            "|---|" + "---|" * len(groups)]  # fmt: skip
+    extra = ("swapped", "blind to instruction", "blind to image")
+    for axis in ("none", *AXES, *extra):
+        cells = [pooled(runs, axis) for runs in groups.values()]
+        if any(cells):
+            rows.append(f"| {axis} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def runs_table(groups: dict[str, Runs]) -> list[str]:
+    """One row for each kind of policy."""
+    rows = [
+        "| policy | environment | success at any time | at the end | seeds | imitation alone "
+        "| parameters | begins from | thousand steps | minutes |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, runs in groups.items():
+        told = runs[0]
+        rows.append(
+            f"| `{name}` | {told['run']['env']} | {pooled(runs, 'none')} | "
+            f"{pooled(runs, 'none', 'at_end')} | {each(runs)} | {pooled(runs, 'imitation only')} | "
+            f"{told['head_parameters']:,} | {cost(runs)} |"
+        )
+    return rows
+
+
+def failures(groups: dict[str, Runs]) -> list[str]:
+    """How far the episodes got that failed."""
+    rows = ["| policy | failed | wrong thing taken | got as far as |", "|---|---|---|---|"]
+    for name, runs in groups.items():
+        asked = [run["measured"]["none"] for run in runs]
+        far: Counter[str] = Counter()
+        for row in asked:
+            far.update(row["failed_after"])
+        told = ", ".join(f"{stage} {count}" for stage, count in far.most_common())
+        failed = sum(r["n"] - r["success"] for r in asked)
+        wrong = sum(r["wrong_object"] for r in asked)
+        rows.append(f"| `{name}` | {failed} of {sum(r['n'] for r in asked)} | {wrong} | {told} |")
+    return rows
+
+
+def part(groups: dict[str, Runs], *prefixes: str) -> dict[str, Runs]:
+    """Those whose name begins so."""
+    return {name: runs for name, runs in groups.items() if name.startswith(prefixes)}
+
+
+def page(groups: dict[str, Runs]) -> str:
+    """The whole page."""
+    text = (DOCS / "results.template.md").read_text(encoding="utf-8")
+    tables = {
+        "headline": runs_table(part(groups, "pickplace-")),
+        "axes": axes_table(part(groups, "pickplace-")),
+        "tasks": runs_table(part(groups, "task-")),
+        "controls": runs_table(part(groups, "control-")),
+        "failures": failures(part(groups, "pickplace-", "task-")),
+    }
+    for name, rows in tables.items():
+        text = text.replace(f"<!-- {name} -->", "\n".join(rows))
+    return text
+
+
+if __name__ == "__main__":
+    target, fresh = DOCS / "results.md", page(load(DOCS / "results" / "learning"))
+    if "--check" in sys.argv and fresh != target.read_text(encoding="utf-8"):
+        sys.exit("docs/results.md is out of date: run scripts/make_results_docs.py.")
+    target.write_text(fresh, encoding="utf-8")

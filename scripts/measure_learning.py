@@ -1,0 +1,97 @@
+"""Measures finished training runs on test seeds: docs/results/learning/NAME.json.
+
+python scripts/measure_learning.py runs/<run> NAME [--full] [--episodes 500] [--axis-episodes 200]
+
+--full adds every way of being new, swapped sentences, and the policy without words or picture.
+What has been measured before is kept; delete the file to measure afresh.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from vla_gym.agents import builders, checkpoint
+from vla_gym.agents.head import count_parameters
+from vla_gym.evaluation.protocol import evaluate
+from vla_gym.evaluation.records import EvalResult
+from vla_gym.files import replace_text
+from vla_gym.language.splits import AXES
+
+FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
+TOLD = ("env", "agent", "seed", "demos", "features", "blind", "encoder", "curriculum", "num_envs")
+"""What is kept of a run's configuration."""
+
+
+def questions(run: Path, full: bool) -> dict[str, dict[str, Any]]:
+    """Name -> how `evaluate` is to be asked."""
+    asked: dict[str, dict[str, Any]] = {"none": {}}
+    if (run / "imitation").is_dir():
+        asked["imitation only"] = {"policy": run / "imitation"}
+    if full:
+        asked |= {axis: {"env_kwargs": {"novelty": (axis,)}} for axis in AXES}
+        asked["swapped"] = {"swap": True}
+        asked |= {f"blind to {part}": {"blind": part} for part in ("instruction", "image")}
+    return asked
+
+
+def figures(result: EvalResult) -> dict[str, Any]:
+    """What is kept of an evaluation."""
+    records = result.records
+    failed = [r for r in records if not r.success]
+    stages = ["nothing", *result.stages]
+    return {
+        "n": result.n,
+        "success": result.successes,
+        "at_end": sum(r.success_at_end for r in records),
+        "wrong_object": sum(r.wrong_object for r in records),
+        "failed_after": Counter(stages[r.stage] if result.stages else "?" for r in failed),
+        "failed_seeds": [r.seed for r in failed][:40],
+    }
+
+
+def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int) -> None:
+    """Ask one run everything that has not been asked yet, saving after each answer."""
+    path = FOLDER / f"{name}.json"
+    config = checkpoint.read_config(run / "best")
+    summary = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    head = builders.head_of_policy(builders.bare_policy(config))
+    told = {
+        "run": {k: getattr(config, k) for k in TOLD},
+        "head_parameters": count_parameters(head),
+        "minutes": summary["minutes"],
+        "steps": summary["steps"],
+    }
+    known = json.loads(path.read_text(encoding="utf-8"))["measured"] if path.is_file() else {}
+    encoder = builders.make_encoder(config)
+    for question, how in questions(run, full).items():
+        if question in known:
+            continue
+        n = episodes if question in ("none", "imitation only") else axis_episodes
+        policy, blind = how.pop("policy", run / "best"), how.pop("blind", None)
+        kwargs = {"cameras": builders.cameras_of(config), **how.pop("env_kwargs", {})}
+
+        def load(venv: Any, policy: Path = policy, blind: str | None = blind) -> Any:
+            return checkpoint.load_policy(policy, venv, blind=blind, encoder=encoder)
+
+        result = evaluate(
+            config.env, load, n, "test", num_envs=25, env_kwargs=kwargs, name=name, **how
+        )
+        known[question] = figures(result)
+        replace_text(path, json.dumps({**told, "measured": known}, indent=1) + "\n")
+        print(f"{name}, {question}: {result}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument("--axis-episodes", type=int, default=200)
+    args = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    measure(args.run, args.name, args.full, args.episodes, args.axis_episodes)

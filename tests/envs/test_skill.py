@@ -1,0 +1,18 @@
+"""The verb of a sentence."""
+
+import pytest
+
+from vla_gym.envs.skill import SKILLS, skill_of
+from vla_gym.envs.tasks import MIXTURES, TASKS
+
+
+@pytest.mark.parametrize("task", MIXTURES["Tabletop"], ids=lambda t: f"{t.name}: {t.phrases[0]}")
+def test_every_task_has_a_known_skill_or_asks_for_what_cannot_be_done(task):
+    skill = skill_of(task.goal)
+    assert skill in SKILLS or (skill is None and task.name == "Infeasible")
+
+
+def test_skills_that_differ_in_words_differ():
+    assert skill_of(TASKS["Pick"].goal) == "lift" and skill_of(TASKS["Stack"].goal) == "stack"
+    assert [skill_of(t.goal) for t in MIXTURES["Drawer"]] == ["open", "close", "put"]
+    assert len({skill_of(t.goal) for t in MIXTURES["Arrange"]}) == 4

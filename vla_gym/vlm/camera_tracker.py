@@ -1,0 +1,122 @@
+"""Where the camera really stands, told by where the hand is seen: its place is known anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.world.camera import Calibration
+
+
+@dataclass(frozen=True)
+class CameraPrior:
+    """How far a camera may have moved, and how well the hand is seen."""
+
+    shift_m: float = 0.02
+    """Spread of the camera's displacement along each axis [m]."""
+    turn_rad: float = 0.025
+    """Spread of its rotation about each axis [rad]."""
+    seen: float = 0.03
+    """Spread of a sighting of the hand, in picture coordinates; the picture is 2 wide."""
+    sure: float = 0.5
+    """Confidence below which a sighting is ignored."""
+    gate: float = 4.0
+    """Sightings that lie further off than so many spreads are ignored."""
+
+
+class CameraTracker:
+    """An extended Kalman filter over the displacement and rotation of each world's fixed camera.
+
+    A lab calibrates its camera once, and then somebody leans against the tripod. The robot knows
+    where its own hand is; where the hand is seen tells how the camera has moved since.
+
+    Args:
+        n: Number of worlds.
+        nominal: The camera as it was calibrated.
+        prior: What is expected of it.
+    """
+
+    def __init__(self, n: int, nominal: Calibration, prior: CameraPrior | None = None) -> None:
+        self.nominal, self.prior = nominal, prior or CameraPrior()
+        self._start = np.diag(np.square([self.prior.shift_m] * 3 + [self.prior.turn_rad] * 3))
+        self.mean = np.zeros((n, 6))
+        """Displacement along the world's axes [m] and rotation vector in the camera's [rad]."""
+        self.cov = np.tile(self._start, (n, 1, 1))
+
+    def reset(self, ids: NDArray[np.int64]) -> None:
+        """Forget what was learnt about these worlds' cameras."""
+        self.mean[ids] = 0.0
+        self.cov[ids] = self._start
+
+    def update(
+        self, ids: NDArray[np.int64], tcp: NDArray, uv: NDArray, confidence: NDArray
+    ) -> None:
+        """Learn from one sighting of the hand in each of these worlds.
+
+        Args:
+            ids: Worlds, each at most once. Shape (m,).
+            tcp: Where the tool centre point is, world frame. Shape (m, 3), [m].
+            uv: Where it is seen, u to the right and v down. Shape (m, 2).
+            confidence: That it is seen. Shape (m,), in [0, 1].
+        """
+        expected, slope = self._project(self.mean[ids], tcp)
+        off = uv - expected
+        cov = self.cov[ids]
+        spread = slope @ cov @ slope.transpose(0, 2, 1) + self.prior.seen**2 * np.eye(2)
+        inverse = np.linalg.inv(spread)
+        far = np.einsum("ni,nij,nj->n", off, inverse, off)
+        use = (confidence > self.prior.sure) & (far < self.prior.gate**2)
+        gain = cov @ slope.transpose(0, 2, 1) @ inverse * use[:, None, None]
+        self.mean[ids] += np.einsum("nij,nj->ni", gain, off)
+        self.cov[ids] = cov - gain @ slope @ cov
+
+    def deproject(self, mean: NDArray, uv: NDArray, z: float = 0.025) -> NDArray:
+        """Picture coordinates to points on a horizontal plane, by cameras of their own.
+
+        Args:
+            mean: Displacement and rotation of each picture's camera, as in `mean`. Shape (m, 6).
+            uv: u to the right and v down. Shape (m, r, 2).
+            z: Height of the plane [m].
+
+        Returns:
+            World frame. Shape (m, r, 3), [m].
+        """
+        nominal, tan = self.nominal, self.nominal.tan_half
+        local = np.stack([uv[..., 0] * tan, -uv[..., 1] * tan, -np.ones(uv.shape[:-1])], -1)
+        ray = np.einsum("nij,nrj->nri", nominal.mat @ rotation(mean[:, 3:]), local)
+        pos = nominal.pos + mean[:, None, :3]
+        down = np.minimum(ray[..., 2], -1e-6)
+        t = np.minimum((z - pos[..., 2]) / down, 5.0)
+        return pos + t[..., None] * ray
+
+    def _project(self, mean: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
+        """Where points are seen (m, 2), and how that changes with the camera (m, 2, 6)."""
+        nominal = self.nominal
+        axes = nominal.mat @ rotation(mean[:, 3:])
+        local = np.einsum("ni,nij->nj", points - nominal.pos - mean[:, :3], axes)
+        x, y, z = local.T
+        scale = 1.0 / (z * nominal.tan_half)
+        zero = np.zeros_like(x)
+        by_u = np.stack([-scale, zero, x * scale / z], -1)
+        by_v = np.stack([zero, scale, -y * scale / z], -1)
+        by_local = np.stack([by_u, by_v], axis=1)
+        by_camera = np.concatenate([-axes.transpose(0, 2, 1), _cross(local)], axis=2)
+        return np.stack([-x * scale, y * scale], -1), by_local @ by_camera
+
+
+def _cross(v: NDArray) -> NDArray:
+    """Matrices that multiply to v x w. Shape (n, 3) to (n, 3, 3)."""
+    x, y, z = v.T
+    zero = np.zeros_like(x)
+    rows = [(zero, -z, y), (z, zero, -x), (-y, x, zero)]
+    return np.stack([np.stack(row, -1) for row in rows], axis=1)
+
+
+def rotation(turn: NDArray) -> NDArray:
+    """Rotation matrices of rotation vectors. Shape (n, 3) to (n, 3, 3)."""
+    angle = np.linalg.norm(turn, axis=1)[:, None, None]
+    k = _cross(turn)
+    safe = np.maximum(angle, 1e-9)
+    return np.eye(3) + np.sinc(angle / np.pi) * k + (1 - np.cos(angle)) / safe**2 * (k @ k)
