@@ -57,13 +57,13 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
     """Ask one run everything that has not been asked yet, saving after each answer."""
     path = FOLDER / f"{name}.json"
     config = checkpoint.read_config(run / "best")
-    summary = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    last = checkpoint.read_meta(checkpoint.resolve(run, "latest"))
     head = builders.head_of_policy(builders.bare_policy(config))
     told = {
         "run": {k: getattr(config, k) for k in TOLD},
         "head_parameters": count_parameters(head),
-        "minutes": summary["minutes"],
-        "steps": summary["steps"],
+        "minutes": round(last["elapsed_s"] / 60, 1),
+        "steps": last["steps"],
     }
     known = json.loads(path.read_text(encoding="utf-8"))["measured"] if path.is_file() else {}
     encoder = builders.make_encoder(config)

@@ -58,7 +58,7 @@ def test_memory_keeps_what_the_gripper_hides_and_forgets_at_the_end():
         def locate(self, obs, words, ids):
             shape = (len(ids), 2)
             xy = np.full((*shape, 2), 0.5 if self.value else 9.0)
-            return Found(xy, np.full(shape, self.value), np.zeros((*shape, 3)))
+            return Found(xy, np.full(shape, self.value), np.zeros((*shape, 4)))
 
     venv, source = FakePickPlace(2), Unsure()
     obs, _ = venv.reset(seed=0)

@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from vla_gym.envs.starts import STARTS, StartCurriculum, Starts
+from vla_gym.envs.starts import HOME, StartCurriculum, Starts
 
 OPEN, SHUT = np.zeros((8, 7), np.float32), np.zeros((8, 7), np.float32)
 OPEN[:, 6], SHUT[:, 6] = 1.0, -1.0
@@ -20,23 +20,27 @@ def venv():
     made.close()
 
 
-def put(venv, start):
+def put(venv, at):
     starts, rng = Starts(venv), np.random.default_rng(0)
-    return np.array([starts.begin(i, start, rng) for i in range(8)])
+    return np.array([starts.begin(i, at, rng) for i in range(8)])
 
 
-def test_what_is_held_stays_in_the_hand(venv):
-    could = put(venv, "in hand")
+def from_hand(venv):
     core = venv.unwrapped
-    thing = core.named_slots[:, 0]
+    thing = core.world.object_pos[np.arange(8), core.named_slots[:, 0]]
+    return np.linalg.norm(thing - core.world.tcp_pos, axis=1)
+
+
+@pytest.mark.parametrize("at", [1.0, 1.5, 2.0])
+def test_what_is_held_stays_in_the_hand(venv, at):
+    could = put(venv, at)
     for _ in range(8):
         venv.step(SHUT)
-    off = core.world.object_pos[np.arange(8), thing] - core.world.tcp_pos
-    assert could.all() and np.linalg.norm(off, axis=1).max() < 0.02
+    assert could.all() and from_hand(venv).max() < 0.02
 
 
 def test_letting_go_over_the_target_succeeds_mostly_and_holding_never(venv):
-    put(venv, "over the target")
+    put(venv, 0.0)
     for _ in range(5):
         held = venv.step(SHUT)[1]
     assert not held.any()
@@ -46,37 +50,48 @@ def test_letting_go_over_the_target_succeeds_mostly_and_holding_never(venv):
     assert won.mean() >= 0.5
 
 
-def test_the_hand_begins_about_the_thing(venv):
-    assert put(venv, "at the object").all()
-    core = venv.unwrapped
-    thing = core.world.object_pos[np.arange(8), core.named_slots[:, 0]]
-    off = np.linalg.norm((core.world.tcp_pos - thing)[:, :2], axis=1)
-    assert off.max() < 0.04 and (core.world.gripper_width > 0.075).all()
+def test_the_open_hand_begins_about_the_thing_and_then_further_off(venv):
+    assert put(venv, 2.01).all()
+    near = from_hand(venv)
+    assert near.max() < 0.02 and (venv.unwrapped.world.gripper_width > 0.075).all()
+    venv.reset(seed=0)
+    assert put(venv, 2.5).all()
+    middle = from_hand(venv)
+    venv.reset(seed=0)
+    put(venv, HOME)
+    assert (near < middle).all() and (middle < from_hand(venv)).all()
 
 
-def test_beginnings_open_one_after_the_other(venv):
-    curriculum = StartCurriculum(venv)
-    assert curriculum.probabilities.tolist() == [1.0, 0.0, 0.0, 0.0]
+def test_the_frontier_moves_with_success(venv):
+    curriculum = StartCurriculum(venv, look=8)
     venv.reset(seed=1)
-    assert (curriculum.start == 0).all()
-    curriculum.rates[0] = 0.9
-    assert curriculum.probabilities[1] > curriculum.probabilities[0] > 0
-    curriculum.rates[:] = 0.9
-    assert curriculum.probabilities.argmax() == len(STARTS) - 1
+    assert curriculum.frontier == pytest.approx(0.1) and (curriculum.at <= 0.1).all()
+    everyone = np.ones(8, bool)
+    while curriculum.frontier < HOME:
+        curriculum._ended[:] = curriculum.frontier
+        before = curriculum.frontier
+        curriculum.note(everyone, everyone)
+        assert curriculum.frontier > before
+    venv.reset(seed=1)
+    assert (curriculum.at == HOME).mean() > 0.3
+    curriculum._ended[:] = HOME
+    curriculum.note(everyone, ~everyone)
+    assert curriculum.frontier < HOME
 
 
 def test_episodes_count_for_the_beginning_they_had(venv):
-    curriculum = StartCurriculum(venv, weight=1.0)
+    curriculum = StartCurriculum(venv, look=4)
+    curriculum._state[0] = 1.0
     venv.reset(seed=1)
-    curriculum.rates[0] = 0.9
+    curriculum.at[:4] = 0.0  # far from the frontier
     venv.reset(options={"reset_mask": np.arange(8) < 4})
-    curriculum.note(np.arange(8) < 4, np.zeros(8, bool))
-    assert curriculum.rates[0] == 0.0 and not curriculum.rates[1:].any()
+    curriculum.note(np.arange(8) < 4, np.ones(8, bool))
+    assert curriculum.frontier == 1.0
 
 
-def test_a_world_begins_the_same_whoever_else_begins(venv):
+def test_the_same_seeds_begin_the_same(venv):
     curriculum = StartCurriculum(venv, seed=3)
-    curriculum.rates[:2] = 0.9
+    curriculum._state[0] = 1.8
     venv.reset(seed=4)
     first = venv.unwrapped.world.qpos.copy()
     curriculum.rng = np.random.default_rng(3)

@@ -26,7 +26,7 @@ def moved(rng, camera):
 def worst_place(tracker, cameras, things):
     """Errors on the table of things seen by the moved cameras. Shape (N,), [m]."""
     uv = np.stack([c.project(x) for c, x in zip(cameras, things, strict=True)])
-    found = tracker.deproject(tracker.mean, uv[:, None], 0.025)[:, 0]
+    found = tracker.deproject(tracker.pose, uv[:, None], 0.025)[:, 0]
     return np.linalg.norm((found - things)[:, :2], axis=1)
 
 
@@ -83,6 +83,16 @@ def test_what_is_unlikely_or_unsure_changes_nothing(scene):
     tracker.update(IDS, things, uv + 1.5, np.ones(N))  # something else was taken for the hand
     tracker.update(IDS, things, uv + 0.05, np.full(N, 0.3))
     assert not tracker.mean.any()
+
+
+def test_a_camera_that_stands_still_is_left_alone(scene):
+    rng, camera, _, things = scene
+    tracker, cameras = CameraTracker(N, camera), [camera] * N
+    bias = rng.normal(0, 0.015, (N, 2))  # errors that stay the same
+    for _ in range(15):
+        uv = camera.project(things) + bias
+        tracker.update(IDS, things, uv + rng.normal(0, 0.005, uv.shape), np.ones(N))
+    assert np.percentile(worst_place(tracker, cameras, things), 90) < 0.004
 
 
 def test_worlds_do_not_touch_each_other(scene):

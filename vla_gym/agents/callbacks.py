@@ -14,8 +14,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 from tqdm import tqdm
 
-from vla_gym.envs.starts import STARTS
-
 if TYPE_CHECKING:
     from vla_gym.agents.training import Run
     from vla_gym.tracking.run_logger import RunLogger
@@ -89,8 +87,7 @@ class Pulse(BaseCallback):
             raise StopLearning
         run.model.anneal(self.progress)
         if run.env.curriculum is not None:
-            for start, rate in zip(STARTS, run.env.curriculum.rates, strict=True):
-                run.model.logger.record(f"curriculum/{start}", float(rate))
+            run.model.logger.record("curriculum/frontier", run.env.curriculum.frontier)
         if time.monotonic() - self._saved_at >= 60 * run.config.checkpoint_minutes:
             run.save()
             self._saved_at = time.monotonic()

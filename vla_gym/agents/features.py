@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vla_gym.agents.sources import ROLES, Found, Source
 from vla_gym.envs.observation import PROPRIO
 from vla_gym.envs.skill import SKILLS
+from vla_gym.experts.skills import N_SHAPE
 
 LAYOUT: dict[str, int] = {
     "object_xy": 2,
@@ -24,6 +25,8 @@ LAYOUT: dict[str, int] = {
     "target_confidence": 1,
     "object_height": 1,
     "target_height": 1,
+    "object_width": 1,
+    "target_width": 1,
     "object_turn": 1,
     "tcp_pos": 3,
     "tcp_rotvec": 3,
@@ -52,8 +55,8 @@ FINE_PER_M = 20.0
 """Inside a tanh: resolves the last 5 cm, where grasping is decided."""
 NEAR_M = 0.02
 """Ways shorter than this have no clear direction [m]."""
-HEIGHT_DM, PER_DM = 0.5, 2.0
-"""Centre and factor of heights."""
+SIZE_DM, PER_DM = 0.5, 2.0
+"""Centre and factor of heights and widths."""
 CENTRE_M = np.array([0.51, 0.0, 0.12])
 """Middle of the space in which the tcp moves [m]."""
 SCALES: dict[str, tuple[float, float]] = {
@@ -101,7 +104,7 @@ class PolicyFeatures:
         self.skill = np.zeros((n, len(SKILLS) if skills else 0), np.float32)
         self.xy = np.zeros((n, len(ROLES), 2))
         self.confidence = np.zeros((n, len(ROLES)))
-        self.shape = np.zeros((n, len(ROLES), 3))
+        self.shape = np.zeros((n, len(ROLES), N_SHAPE))
         self.fresh = np.ones(n, bool)
 
     def reset(self, mask: NDArray[np.bool_]) -> None:
@@ -234,7 +237,8 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float
     way = found.xy[:, 1] - found.xy[:, 0]
     length = np.linalg.norm(way, axis=1, keepdims=True)
     sure = found.confidence[:, 1:]  # whether there is a target at all
-    across, known = found.shape[:, :1, 1:], np.linalg.norm(found.shape[:, :1, 1:], axis=-1)
+    height, width, across = found.shape[..., 0], found.shape[..., 3], found.shape[:, :1, 1:3]
+    known = np.linalg.norm(across, axis=-1)
     turned = 2.0 * proprio[:, PROPRIO["tcp_rotvec"]][:, 2:]
     left = (np.arctan2(across[..., 1], across[..., 0]) - turned + np.pi) % (2 * np.pi) - np.pi
     parts = [
@@ -243,7 +247,8 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float
         sure * way / np.maximum(length, NEAR_M),
         sure * np.tanh(FINE_PER_M * length),
         found.confidence,
-        PER_DM * (found.shape[..., 0] - HEIGHT_DM),
+        PER_DM * (height - SIZE_DM),
+        PER_DM * (width - SIZE_DM),
         np.minimum(known, 1.0) * left,
         COARSE_PER_M * (tcp - CENTRE_M),
     ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vla_gym.envs.observation import PROPRIO
 from vla_gym.envs.skill import SKILLS, skill_of
-from vla_gym.experts.skills import shape_of
+from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.errors import UnknownNameError
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.skills import Skills
@@ -40,8 +40,8 @@ class Found:
     confidence: NDArray
     """Shape (m, len(ROLES)), in [0, 1]."""
     shape: NDArray
-    """Vertical extent [dm], and cosine and sine of twice the turn from home in which the fingers
-    would take it, shorter than 1 where that is not clear. Shape (m, len(ROLES), 3)."""
+    """As `vla_gym.experts.skills.shape_of`, but that cosine and sine are shorter where it is not
+    clear how the fingers would take it. Shape (m, len(ROLES), N_SHAPE)."""
 
     def rows(self, part: slice) -> Found:
         """Some of the worlds."""
@@ -92,18 +92,19 @@ class ClipSource:
     def __init__(self, grounder: Any, calibration: Any, n: int, blind: str = "none") -> None:
         self.grounder, self.blind = grounder, blind
         self.camera = CameraTracker(n, calibration)
-        self._ended = self.camera.mean.copy()
+        self._ended = self.camera.pose
         self._verbs = Skills(grounder.encoder) if hasattr(grounder, "encoder") else None
 
     def reset(self, ids: NDArray[np.int64]) -> None:
         """Forget where these worlds' cameras stand: every episode may have another."""
-        self._ended[ids] = self.camera.mean[ids]
+        self._ended[ids] = self.camera.pose[ids]
         self.camera.reset(ids)
 
     @property
     def memory(self) -> dict[str, NDArray]:
         """See `Source.memory`."""
-        return {"camera_mean": self.camera.mean, "camera_cov": self.camera.cov}
+        camera = self.camera
+        return {"camera": camera.mean, "camera_cov": camera.cov, "camera_odds": camera.odds}
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
@@ -122,7 +123,7 @@ class ClipSource:
             self.camera.update(
                 ids[now], tcp, _numpy(found.hand)[now], _numpy(found.hand_confidence)[now]
             )
-        cameras = np.where(now[:, None], self.camera.mean[ids], self._ended[ids])
+        cameras = np.where(now[:, None], self.camera.pose[ids], self._ended[ids])
         xy = self.camera.deproject(cameras, _numpy(found.point), GRASP_PLANE_M)[..., :2]
         if found.shape is None:  # a CLIP that was not taught shapes
             return Found(xy, _numpy(found.confidence), _nothing(n).shape)
@@ -245,7 +246,7 @@ def make_source(
 def _nothing(n: int) -> Found:
     """What is known of things that were not looked for: they lie on the table."""
     middle = np.broadcast_to([0.51, 0.0], (n, len(ROLES), 2)).copy()
-    shape = np.broadcast_to([0.5, 0.0, 0.0], (n, len(ROLES), 3)).copy()
+    shape = np.broadcast_to([0.5, 0.0, 0.0, 0.5], (n, len(ROLES), N_SHAPE)).copy()
     return Found(middle, np.zeros((n, len(ROLES))), shape)
 
 

@@ -8,19 +8,20 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from vla_gym.world.kinematics import DOWN, ArmSolver
+from vla_gym.world.kinematics import ArmSolver
 from vla_gym.world.objects import KINDS
 
-STARTS = ("over the target", "in hand", "at the object", "home")
-"""Where an episode can begin: the named thing held low over the other, held anywhere, the open hand
-about the thing, or as always."""
+HOME = 3.0
+"""The beginning that episodes really have, see `Starts`."""
 
 
 class Starts:
-    """Puts worlds of a vector environment into other beginnings.
+    """Puts worlds of a vector environment into other beginnings, numbered by what is left to do.
 
-    The scene and the sentence stay; only the arm and the thing in its hand are moved. Nothing is
-    told about what to do there.
+    From 0 to 1 the named thing is in the hand, first low over the other one, at 1 anywhere; from 1
+    to 2 it is in the hand ever lower over its own place; from 2 to 3 the open hand is about it, then
+    ever further off; 3 is home. The scene and the sentence stay, and nothing is told about what to
+    do there.
 
     Args:
         venv: A `TabletopVectorEnv`.
@@ -30,87 +31,93 @@ class Starts:
         self.core = venv.unwrapped
         self.solver = ArmSolver(self.core.world)
 
-    def begin(self, i: int, start: str, rng: Generator) -> bool:
+    def begin(self, i: int, at: float, rng: Generator) -> bool:
         """Put one world, just reset, into another beginning.
 
         Args:
             i: World.
-            start: Out of `STARTS`.
+            at: Which, from 0 to `HOME`.
             rng: Chooses the place.
 
         Returns:
             Whether it could be; if not, the world is left at home.
         """
-        if start == "home":
+        if at >= HOME:
             return True
-        world, (thing, place) = self.core.world, self.core.named_slots[i]
-        specs = self.core.episodes[i].binding.specs
-        kind, scale = KINDS[specs[thing].kind], specs[thing].scale
-        held = start != "at the object"
-        if held and not kind.graspable:
+        core, world = self.core, self.core.world
+        thing, place = core.named_slots[i]
+        spec = core.episodes[i].binding.specs[thing]
+        if not KINDS[spec.kind].graspable:
             return False
-        pos = world.object_pos[i]
-        if start == "over the target" and place != thing:
-            rim = pos[place, 2] + specs[place].half_height
-            goal = pos[place] + [*rng.normal(0.0, 0.012, 2), 0.0]
-            goal[2] = rim + rng.uniform(0.01, 0.06)
-        elif held:
-            goal = rng.uniform([0.38, -0.25, 0.10], [0.66, 0.25, 0.24])
+        pos = np.array(world.object_pos[i])
+        anywhere = rng.uniform([0.38, -0.25, 0.10], [0.66, 0.25, 0.24])
+        there = pos[thing] + [*rng.normal(0.0, 0.004, 2), 0.0]
+        there[2] = max(there[2], 0.016)
+        if at <= 1.0:
+            rim = pos[place, 2] + core.episodes[i].binding.specs[place].half_height
+            over = np.array([*(pos[place, :2] + rng.normal(0.0, 0.01, 2)), rim])
+            over[2] += rng.uniform(0.015, 0.05)
+            goal = over + at * (anywhere - over) if place != thing else anywhere
+        elif at <= 2.0:
+            goal = there + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
         else:
-            goal = pos[thing] + [*rng.normal(0.0, 0.008, 2), rng.uniform(0.0, 0.05)]
-            goal[2] = max(goal[2], 0.016)
+            goal = there + (at - 2.0) * (np.array(world.robot.home_tcp) - there)
         qpos, off = self.solver.solve(goal)
         if off > 0.01:
             return False
-        ids = np.array([i])
+        self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)
+        return True
+
+    def _place(self, i: int, thing: int, qpos: NDArray, width: float, held: bool) -> None:
+        world, ids = self.core.world, np.array([i])
         if held:
-            poses = np.array(world.object_pos[i : i + 1]), np.array(world.object_quat[i : i + 1])
-            poses[0][0, thing], poses[1][0, thing] = self.solver.tool(qpos)[0], [1.0, 0.0, 0.0, 0.0]
-            kept = world.start_pos[i].copy()
-            world.place(ids, *poses)
-            world.start_pos[i] = kept
-        world.reset_robot(ids, qpos, 2 * kind.half_extents[1] * scale if held else 0.08)
+            pos, quat = np.array(world.object_pos[ids]), np.array(world.object_quat[ids])
+            pos[0, thing], quat[0, thing] = self.solver.tool(qpos)[0], [1.0, 0.0, 0.0, 0.0]
+            begun = world.start_pos[i].copy()
+            world.place(ids, pos, quat)
+            world.start_pos[i] = begun
+        world.reset_robot(ids, qpos, width if held else 0.08)
         if held:
             world.ctrl[i, world.n_arm] = 0.0  # the fingers press
         world.forward(ids)
-        return True
 
 
 class StartCurriculum:
-    """Chooses beginnings by how often they lead to success, from the end of the task backwards.
+    """Moves the beginning backwards from success, as far as it is mastered.
 
-    Beginnings up to the first one that is not yet mastered are drawn, those that are neither
-    hopeless nor mastered most often (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
+    Most episodes begin near the frontier, the others anywhere between it and success. Every
+    `look` episodes near the frontier it moves on if enough of them succeeded, and back if hardly any
+    did (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
 
     Args:
         venv: A `TabletopVectorEnv`; episodes that it begins from now on are changed.
         seed: Of the choices.
-        mastered: Success rate from which the next beginning is opened.
-        weight: Of the last episode in the running success rates.
+        step: How far the frontier moves.
+        mastered: Success rate from which it moves on.
+        hopeless: Success rate below which it moves back.
+        look: Episodes between moves.
     """
 
     def __init__(
-        self, venv: Any, seed: int = 0, mastered: float = 0.5, weight: float = 0.01
+        self,
+        venv: Any,
+        seed: int = 0,
+        step: float = 0.1,
+        mastered: float = 0.6,
+        hopeless: float = 0.1,
+        look: int = 64,
     ) -> None:
         self.starts, self.rng = Starts(venv), np.random.default_rng(seed)
-        self.mastered, self.weight = mastered, weight
+        self.step, self.mastered, self.hopeless, self.look = step, mastered, hopeless, look
         n = venv.num_envs
-        self.rates = np.zeros(len(STARTS))
-        """Running success rate of each beginning."""
-        self.start, self._ended = np.full(n, len(STARTS) - 1), np.full(n, len(STARTS) - 1)
+        self.at, self._ended = np.full(n, HOME), np.full(n, HOME)
+        self._state = np.array([step, 0.0, 0.0])  # frontier, episodes near it, successes
         self.starts.core.on_begin = self._begin
 
     @property
-    def probabilities(self) -> NDArray:
-        """How often each beginning is drawn. Shape (len(STARTS),)."""
-        done = self.rates >= self.mastered
-        opened = len(STARTS) if done.all() else int(done.argmin()) + 1
-        weight = 0.1 + self.rates * (1.0 - self.rates)
-        weight[opened - 1] += 0.3
-        weight[opened:] = 0.0
-        if opened == len(STARTS):  # what counts in the end
-            weight[-1] += weight[:-1].sum()
-        return weight / weight.sum()
+    def frontier(self) -> float:
+        """The beginning that is being learnt, from 0 to `HOME`."""
+        return float(self._state[0])
 
     def note(self, done: NDArray[np.bool_], success: NDArray[np.bool_]) -> None:
         """Learn how episodes ended whose worlds have begun anew since.
@@ -119,17 +126,27 @@ class StartCurriculum:
             done: Shape (n,).
             success: Shape (n,).
         """
-        for i in np.flatnonzero(done):
-            start = self._ended[i]
-            self.rates[start] += self.weight * (float(success[i]) - self.rates[start])
+        near = done & (self._ended >= self._near)
+        self._state[1:] += near.sum(), (near & success).sum()
+        if self._state[1] >= self.look:
+            rate = self._state[2] / self._state[1]
+            move = self.step * (float(rate >= self.mastered) - float(rate < self.hopeless))
+            self._state[:] = np.clip(self.frontier + move, self.step, HOME), 0.0, 0.0
 
     @property
     def memory(self) -> dict[str, NDArray]:
         """What a checkpoint keeps, written in place."""
-        return {"rates": self.rates, "start": self.start, "ended": self._ended}
+        return {"state": self._state, "at": self.at, "ended": self._ended}
+
+    @property
+    def _near(self) -> float:
+        return self.frontier - 2 * self.step if self.frontier < HOME else HOME
 
     def _begin(self, ids: NDArray[np.int64]) -> None:
-        self._ended[ids] = self.start[ids]
-        for i, start in zip(ids, self.rng.choice(len(STARTS), len(ids), p=self.probabilities)):
-            could = self.starts.begin(int(i), STARTS[start], self.rng)
-            self.start[i] = start if could else len(STARTS) - 1
+        self._ended[ids] = self.at[ids]
+        for i in ids:
+            low = self._near if self.rng.random() < 0.7 else 0.0
+            at = float(self.rng.uniform(low, self.frontier))
+            could = self.starts.begin(int(i), at, self.rng)
+            # what could not be arranged counts for nothing but home
+            self.at[i] = at if could else (HOME if self.frontier >= HOME else -1.0)

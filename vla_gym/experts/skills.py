@@ -46,6 +46,8 @@ FINGERTIP = 0.016
 """How far the fingers reach below the TCP, and some [m]."""
 HOME_TOOL = np.pi / 2
 """Direction in which the fingers close when the hand has not turned, from the x axis [rad]."""
+N_SHAPE = 4
+"""Numbers of `shape_of`."""
 _GRASPABLE = np.array([kind.graspable for kind in KINDS.values()])
 _RADIUS = np.array([kind.radius for kind in KINDS.values()])
 _INNER = np.array([kind.inner for kind in KINDS.values()])
@@ -511,10 +513,12 @@ def shape_of(thing: View) -> NDArray:
 
     Returns:
         Vertical extent [dm], cosine and sine of twice the turn from `HOME_TOOL` in which the
-        fingers take it; nan for what is not taken. Shape (n, 3).
+        fingers take it, nan for what is not taken, and half its length along its longer side [dm].
+        Shape (n, N_SHAPE).
     """
     turn = np.where(_GRASPABLE[thing.kind], 2 * grasp_turn(thing, HOME_TOOL), np.nan)
-    return np.stack([20 * thing.vertical_half, np.cos(turn), np.sin(turn)], axis=1)
+    long = 10 * thing.half[:, :2].max(axis=1)
+    return np.stack([20 * thing.vertical_half, np.cos(turn), np.sin(turn), long], axis=1)
 
 
 def grasp_turn(thing: View, tool: NDArray | float) -> NDArray:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from vla_gym.world.camera import Calibration
 
 
+_TEMPER = 0.5
+"""Weight of a sighting as evidence: errors of successive ones are alike."""
+
+
 @dataclass(frozen=True)
 class CameraPrior:
     """How far a camera may have moved, and how well the hand is seen."""
@@ -18,7 +22,9 @@ class CameraPrior:
     """Spread of the camera's displacement along each axis [m]."""
     turn_rad: float = 0.025
     """Spread of its rotation about each axis [rad]."""
-    seen: float = 0.03
+    moved: float = 0.2
+    """Probability that it has moved at all."""
+    seen: float = 0.025
     """Spread of a sighting of the hand, in picture coordinates; the picture is 2 wide."""
     sure: float = 0.5
     """Confidence below which a sighting is ignored."""
@@ -29,7 +35,8 @@ class CameraPrior:
 class CameraTracker:
     """An extended Kalman filter over the displacement and rotation of each world's fixed camera.
 
-    A lab calibrates its camera once, and then somebody leans against the tripod. The robot knows
+    Beside it stands the hypothesis that nothing has moved, which wins as long as it explains what is
+    seen as well. A lab calibrates its camera once, and then somebody leans against the tripod. The robot knows
     where its own hand is; where the hand is seen tells how the camera has moved since.
 
     Args:
@@ -44,11 +51,20 @@ class CameraTracker:
         self.mean = np.zeros((n, 6))
         """Displacement along the world's axes [m] and rotation vector in the camera's [rad]."""
         self.cov = np.tile(self._start, (n, 1, 1))
+        self._still = float(np.log(self.prior.moved / (1.0 - self.prior.moved)))
+        self.odds = np.full(n, self._still)
+        """Logarithm of the odds that it has moved."""
+
+    @property
+    def pose(self) -> NDArray:
+        """The displacement to be reckoned with: `mean`, as far as there was one. Shape (n, 6)."""
+        return self.mean / (1.0 + np.exp(-self.odds))[:, None]
 
     def reset(self, ids: NDArray[np.int64]) -> None:
         """Forget what was learnt about these worlds' cameras."""
         self.mean[ids] = 0.0
         self.cov[ids] = self._start
+        self.odds[ids] = self._still
 
     def update(
         self, ids: NDArray[np.int64], tcp: NDArray, uv: NDArray, confidence: NDArray
@@ -68,6 +84,11 @@ class CameraTracker:
         inverse = np.linalg.inv(spread)
         far = np.einsum("ni,nij,nj->n", off, inverse, off)
         use = (confidence > self.prior.sure) & (far < self.prior.gate**2)
+        still = uv - self._project(np.zeros_like(self.mean[ids]), tcp)[0]
+        var = self.prior.seen**2
+        for_still = -0.5 * (still**2).sum(axis=1) / var - np.log(var)
+        for_moved = -0.5 * far - 0.5 * np.log(np.linalg.det(spread))
+        self.odds[ids] += use * _TEMPER * (for_moved - for_still)
         gain = cov @ slope.transpose(0, 2, 1) @ inverse * use[:, None, None]
         self.mean[ids] += np.einsum("nij,nj->ni", gain, off)
         self.cov[ids] = cov - gain @ slope @ cov
@@ -76,7 +97,7 @@ class CameraTracker:
         """Picture coordinates to points on a horizontal plane, by cameras of their own.
 
         Args:
-            mean: Displacement and rotation of each picture's camera, as in `mean`. Shape (m, 6).
+            mean: Displacement and rotation of each picture's camera, as in `pose`. Shape (m, 6).
             uv: u to the right and v down. Shape (m, r, 2).
             z: Height of the plane [m].
 

@@ -29,6 +29,8 @@ _LEAD = re.compile(
     r"away|there|the left|the right|the side|top)\b\s*"
 )
 _WINDOW = 2
+_HAND_WINDOW, _HAND_SOFTNESS = 3, 2.0
+"""The hand is seen as two fingers apart; its middle is between them."""
 _LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
 THERE = 0.4
 """Confidence from which a thing counts as being there. On validation pictures a half lost 4% of
@@ -47,8 +49,8 @@ class Grounding:
     confidence: Tensor
     """That it is there at all, [0, 1]. Shape (n, len(ROLES))."""
     shape: Tensor | None = None
-    """How high the thing is and how the fingers would take it, as in
-    `vla_gym.vlm.scenes.Views.shape`, by models that learnt to. Shape (n, len(ROLES), 3)."""
+    """What taking it needs to know, as `vla_gym.experts.skills.shape_of`, by models that learnt to.
+    Shape (n, len(ROLES), N_SHAPE)."""
     hand: Tensor | None = None
     """Where the robot's tool centre point is seen, by models that learnt to. Shape (n, 2)."""
     hand_confidence: Tensor | None = None
@@ -205,11 +207,12 @@ class Grounder:
         if reader is None or shifts is None:
             return Grounding(heat, soft_argmax(heat), confidence)
         told = torch.cat([shifts, reader.shapes(features.tokens)], dim=-1)
-        read, n = read_peak(heat, told), len(ROLES)
+        n = len(ROLES)
+        read = read_peak(heat[:, :n], told)
+        hand = soft_argmax(heat[:, n:] / _HAND_SOFTNESS, shifts, _HAND_WINDOW)[:, 0]
         return Grounding(
-            heat[:, :n], read[:, :n, :2], confidence[:, :n], read[:, :n, 2:], read[:, n, :2],
-            confidence[:, n],
-        )  # fmt: skip
+            heat[:, :n], read[..., :2], confidence[:, :n], read[..., 2:], hand, confidence[:, n]
+        )
 
     def _heat(self, tokens: Tensor, queries: Tensor) -> Tensor:
         """Logits of queries (n, q, d) on tokens (n, k, d). Shape (n, q, gh, gw)."""

@@ -209,8 +209,8 @@ def _geometry(
 
     Args:
         heat: Shape (m, gh * gw).
-        told: Shifts and shapes of the cells. Shape (m, gh * gw, 5).
-        truth: Point and shape. Shape (m, 5).
+        told: Shifts and shapes of the cells. Shape (m, gh * gw, 2 + N_SHAPE).
+        truth: Point and shape. Shape (m, 2 + N_SHAPE).
         gh: Rows of cells.
         gw: Columns of cells.
     """

@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vla_gym.experts.skills import N_SHAPE
+
 ROLES = ("object", "target")
 """Parts that a phrase can play in an instruction; a bare phrase is the object."""
 ROLES_FILE = "roles.safetensors"
@@ -71,7 +73,7 @@ class RoleReader(nn.Module):
         self.shift = nn.Linear(dim, 2)
         nn.init.zeros_(self.shift.weight)
         nn.init.zeros_(self.shift.bias)
-        self.shape = nn.Sequential(nn.Linear(dim, 64), nn.GELU(), nn.Linear(64, 3))
+        self.shape = nn.Sequential(nn.Linear(dim, 64), nn.GELU(), nn.Linear(64, N_SHAPE))
 
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Read the queries.
@@ -118,13 +120,13 @@ class RoleReader(nn.Module):
         return self.shift(tokens)
 
     def shapes(self, tokens: Tensor) -> Tensor:
-        """How high what each token shows is, and how the fingers would take it.
+        """What taking what each token shows needs to know.
 
         Args:
             tokens: L2-normalised. Shape (n, k, d).
 
         Returns:
-            As in `vla_gym.vlm.scenes.Views.shape`. Shape (n, k, 3).
+            As `vla_gym.experts.skills.shape_of`. Shape (n, k, N_SHAPE).
         """
         return self.shape(tokens * tokens.shape[-1] ** 0.5)
 

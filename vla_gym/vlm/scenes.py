@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.errors import PlacementError
-from vla_gym.experts.skills import shape_of
+from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.vlm.phrases import Thing, draw_things
 from vla_gym.world.camera import FINGERS, Calibration, CameraPool
 from vla_gym.world.kinematics import DOWN, ArmSolver
@@ -46,7 +46,7 @@ class Views:
     ground: NDArray[np.float64]
     """Where that is on the table. Shape (n, n_slots + 1, 2), [m]."""
     shape: NDArray[np.float32]
-    """From `vla_gym.experts.skills.shape_of`. Shape (n, n_slots + 1, 3)."""
+    """From `vla_gym.experts.skills.shape_of`. Shape (n, n_slots + 1, N_SHAPE)."""
     wrist: NDArray[np.bool_]
     """Whether the picture is the wrist camera's. Shape (n,)."""
     nominal: Calibration
@@ -141,15 +141,16 @@ class SceneSampler:
                 point[i] = cameras[i].project(aim[i])
         return Views(
             images, cover, pixels, point, ground, self._shapes(wrist), wrist,
-            self.pool.calibration("fixed"), cameras, [s.things for s in scenes], [s.relations for s in scenes],
+            self.pool.calibration("fixed"), cameras, [s.things for s in scenes],
+            [s.relations for s in scenes],
         )  # fmt: skip
 
     def _shapes(self, wrist: NDArray[np.bool_]) -> NDArray[np.float32]:
         n, slots = self.world.n, self.world.n_slots
-        shape = np.full((n, slots + 1, 3), np.nan, np.float32)
+        shape = np.full((n, slots + 1, N_SHAPE), np.nan, np.float32)
         for slot in range(slots):
             shape[:, slot] = shape_of(View.of(self.world, np.full(n, slot)))
-        shape[wrist, :, 1:] = np.nan  # that camera turns with the hand
+        shape[wrist, :, 1:3] = np.nan  # that camera turns with the hand
         return shape
 
     def _scene(self, rng: Generator) -> _Scene:
