@@ -1,10 +1,11 @@
-"""Writes docs/results.md from docs/results/learning/*.json, which `measure_learning.py` writes.
+"""Writes docs/results.md and the picture of curves from what `measure_learning.py` measured.
 
 python scripts/make_results_docs.py [--check]
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -116,8 +117,37 @@ def page(groups: dict[str, Runs]) -> str:
     return text
 
 
+def draw_curves(folder: Path, groups: dict[str, Runs], target: Path) -> None:
+    """Validation success over steps, one colour for each kind of policy, a line for each seed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7, 3.6))
+    for i, name in enumerate(groups):
+        for k, path in enumerate(sorted(folder.glob(f"{name}-s*.csv"))):
+            with path.open(encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            for column, width in (("validation/success", 1.6), ("rollout/success_rate", 0.5)):
+                points = [(float(r["step"]) / 1e3, float(r[column])) for r in rows if r[column]]
+                label = name if k == 0 and width > 1 else None
+                ax.plot(*zip(*points, strict=True), color=f"C{i}", linewidth=width, label=label)
+    ax.set_xlabel("environment steps [thousand]")
+    ax.set_ylabel("success")
+    ax.set_ylim(0, 1)
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower right", frameon=False, title="validation; thin: while exploring")
+    fig.tight_layout()
+    fig.savefig(target, dpi=110)
+
+
 if __name__ == "__main__":
-    target, fresh = DOCS / "results.md", page(load(DOCS / "results" / "learning"))
+    found = load(DOCS / "results" / "learning")
+    target, fresh = DOCS / "results.md", page(found)
     if "--check" in sys.argv and fresh != target.read_text(encoding="utf-8"):
         sys.exit("docs/results.md is out of date: run scripts/make_results_docs.py.")
     target.write_text(fresh, encoding="utf-8")
+    if "--check" not in sys.argv:
+        headline = part(found, "pickplace-")
+        draw_curves(DOCS / "results" / "learning", headline, DOCS / "images" / "curves.png")

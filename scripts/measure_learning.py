@@ -1,4 +1,4 @@
-"""Measures finished training runs on test seeds: docs/results/learning/NAME.json.
+"""Measures a finished training run on test seeds: docs/results/learning/NAME.json and .csv.
 
 python scripts/measure_learning.py runs/<run> NAME [--full] [--episodes 500] [--axis-episodes 200]
 
@@ -9,6 +9,7 @@ What has been measured before is kept; delete the file to measure afresh.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -22,7 +23,10 @@ from vla_gym.files import replace_text
 from vla_gym.language.splits import AXES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
-TOLD = ("env", "agent", "seed", "demos", "features", "blind", "encoder", "curriculum", "num_envs")
+CURVES = ("step", "time_s", "validation/success", "rollout/success_rate", "teachers/curriculum")
+"""What is kept of a run's metrics."""
+TOLD = ("env", "agent", "seed", "demos", "features", "blind", "encoder", "curriculum", "practice",
+        "num_envs")  # fmt: skip
 """What is kept of a run's configuration."""
 
 
@@ -85,6 +89,17 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
         print(f"{name}, {question}: {result}", flush=True)
 
 
+def keep_curve(run: Path, name: str) -> None:
+    """Copy the points of a run's learning curves."""
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    with (FOLDER / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, CURVES, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        for point in map(json.loads, lines):
+            if any(column in point for column in CURVES[2:]):
+                table.writerow({k: round(v, 5) for k, v in point.items() if k in CURVES})
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
@@ -94,4 +109,5 @@ if __name__ == "__main__":
     parser.add_argument("--axis-episodes", type=int, default=200)
     args = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
+    keep_curve(args.run, args.name)
     measure(args.run, args.name, args.full, args.episodes, args.axis_episodes)

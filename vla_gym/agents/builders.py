@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from vla_gym.agents.ppo import SparsePPO
 from vla_gym.agents.sac import SparseSAC
 from vla_gym.agents.sources import make_source
 from vla_gym.agents.tokens import ActionTokens
-from vla_gym.agents.vec_env import AgentVecEnv
+from vla_gym.agents.vec_env import AgentVecEnv, Teacher
 from vla_gym.agents.warm_start import demo_tokens
 from vla_gym.envs.skill import skill_of
+from vla_gym.envs.practice import Practice
 from vla_gym.envs.starts import StartCurriculum
 from vla_gym.errors import UnknownNameError
 
@@ -82,22 +84,26 @@ def make_tokens(config: TrainConfig) -> ActionTokens | None:
     return ActionTokens() if config.action_kind == "tokens" else None
 
 
-def make_curriculum(config: TrainConfig, venv: Any) -> StartCurriculum | None:
-    """Beginnings nearer to success, where there are no demonstrations to start from."""
-    wanted = not config.demos if config.curriculum is None else config.curriculum
-    return StartCurriculum(venv, config.seed) if wanted else None
+def make_teachers(config: TrainConfig, venv: Any) -> dict[str, Teacher]:
+    """Who changes how episodes begin while learning."""
+    teachers: dict[str, Teacher] = {}
+    if not config.demos if config.curriculum is None else config.curriculum:
+        teachers["curriculum"] = StartCurriculum(venv, config.seed)
+    if config.practice:
+        teachers["practice"] = Practice(venv, config.practice, seed=config.seed)
+    return teachers
 
 
 def wrap(
     venv: Any,
     features: PolicyFeatures,
     tokens: ActionTokens | None,
-    curriculum: StartCurriculum | None = None,
+    teachers: Mapping[str, Teacher] | None = None,
 ) -> AgentVecEnv:
     """The environment as Stable-Baselines3 sees it."""
     from vla_gym.envs.sb3 import SB3VecEnv
 
-    return AgentVecEnv(SB3VecEnv(venv), features, tokens, curriculum)
+    return AgentVecEnv(SB3VecEnv(venv), features, tokens, teachers)
 
 
 def make_model(
@@ -138,7 +144,7 @@ def _make_sac(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         tau=c.tau, gamma=c.gamma, train_freq=1, n_steps=c.n_step,
         gradient_steps=max(1, round(c.updates_per_step * env.num_envs)),
         ent_coef=f"auto_{c.start_entropy}", target_entropy=c.target_entropy,
-        demos=demos, demo_share=c.demo_share, critic_warmup=c.critic_warmup,
+        demos=demos, demo_share=c.demo_share, final_lr=c.final_lr, critic_warmup=c.critic_warmup,
         policy_delay=c.policy_delay, imitation=c.imitation,
         imitation_half_life=c.imitation_half_life,
         policy_kwargs={

@@ -86,8 +86,8 @@ class Pulse(BaseCallback):
         if run.elapsed_s >= 60 * run.config.minutes:
             raise StopLearning
         run.model.anneal(self.progress)
-        if run.env.curriculum is not None:
-            run.model.logger.record("curriculum/frontier", run.env.curriculum.frontier)
+        for name, teacher in run.env.teachers.items():
+            run.model.logger.record(f"teachers/{name}", teacher.progress)
         if time.monotonic() - self._saved_at >= 60 * run.config.checkpoint_minutes:
             run.save()
             self._saved_at = time.monotonic()

@@ -72,6 +72,8 @@ class SACConfig:
     """Discount per step."""
     n_step: int = 3
     """Steps of reward before a value is trusted."""
+    final_lr: float = 0.1
+    """Share of the step size that is left at the end; it falls along a line."""
     tau: float = 0.01
     """Pace of the target critics."""
     n_critics: int = 5
@@ -127,6 +129,8 @@ class TrainConfig:
     curriculum: bool | None = None
     """Whether episodes may begin nearer to success, from the end of the task backwards. None: where
     there are no demonstrations. Evaluations always begin at home."""
+    practice: float = 0.0
+    """Share of training episodes whose scene is one that went wrong before."""
     demo_noise: float = 0.15
     """Spread of the noise on the expert's executed motion."""
     init: str | None = None

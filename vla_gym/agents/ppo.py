@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,7 @@ class SparsePPO(PPO):
         Args:
             progress: Share of learning that is done, in [0, 1].
         """
-        share = 1.0 - (1.0 - self.final_lr) * progress
-        for optimizer in (self.policy.optimizer, self.policy.critic_optimizer):
-            for group in optimizer.param_groups:
-                group.setdefault("initial_lr", group["lr"])
-                group["lr"] = share * group["initial_lr"]
+        shorten((self.policy.optimizer, self.policy.critic_optimizer), self.final_lr, progress)
 
     def train(self) -> None:
         """Learn from the rollout buffer; called once per iteration."""
@@ -157,6 +154,20 @@ class SparsePPO(PPO):
         self.logger.record("train/surprise", float(-buffer.log_probs.mean()))
         self.logger.record("train/critic_only", float(warm))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+
+def shorten(optimizers: Iterable[Any], final: float, progress: float) -> None:
+    """Set step sizes to where a line from their first value to a share of it has come.
+
+    Args:
+        optimizers: Of torch.
+        final: Share that is left at the end.
+        progress: Share of learning that is done, in [0, 1].
+    """
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = (1.0 - (1.0 - final) * progress) * group["initial_lr"]
 
 
 def _step(optimizer: Any, module: nn.Module, loss: Tensor, max_norm: float) -> None:

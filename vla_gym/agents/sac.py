@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vla_gym.agents.demos import Demos
 from vla_gym.agents.executed import StoresExecuted
 from vla_gym.agents.policies import HeadSACPolicy
+from vla_gym.agents.ppo import shorten
 
 
 class SparseSAC(StoresExecuted, SAC):
@@ -30,6 +31,7 @@ class SparseSAC(StoresExecuted, SAC):
         args: As for `stable_baselines3.SAC`.
         demos: Demonstrations; None for success alone.
         demo_share: Share of demonstrations in a batch.
+        final_lr: Share of the step size that is left at the end.
         critic_warmup: First gradient steps in which only the critics learn.
         policy_delay: Critic steps per actor step.
         imitation: Weight of the squared distance to demonstrated actions at the start.
@@ -45,13 +47,14 @@ class SparseSAC(StoresExecuted, SAC):
         *args: Any,
         demos: Demos | None = None,
         demo_share: float = 0.5,
+        final_lr: float = 0.1,
         critic_warmup: int = 500,
         policy_delay: int = 2,
         imitation: float = 1.0,
         imitation_half_life: float = 10_000.0,
         **kwargs: Any,
     ) -> None:
-        self.demo_share, self.critic_warmup = demo_share, critic_warmup
+        self.demo_share, self.final_lr, self.critic_warmup = demo_share, final_lr, critic_warmup
         self.policy_delay, self.imitation = policy_delay, imitation
         self.imitation_half_life = imitation_half_life
         super().__init__(*args, **kwargs)
@@ -86,7 +89,12 @@ class SparseSAC(StoresExecuted, SAC):
         return super()._sample_action(starts, action_noise, n_envs)
 
     def anneal(self, progress: float) -> None:
-        """Keeps its steps to the end; the pull to demonstrations fades instead."""
+        """Shorten the steps.
+
+        Args:
+            progress: Share of learning that is done, in [0, 1].
+        """
+        shorten((self.actor.optimizer, self.critic.optimizer), self.final_lr, progress)
 
     def train(self, gradient_steps: int, batch_size: int = 256) -> None:
         """Learn from the replay buffer.

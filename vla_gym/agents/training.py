@@ -72,8 +72,8 @@ class Run:
         self.features = builders.make_features(raw, config, self.encoder)
         self.tokens = builders.make_tokens(config)
         self.demos = self._demos(raw)
-        curriculum = builders.make_curriculum(config, raw)
-        self.env = builders.wrap(raw, self.features, self.tokens, curriculum)
+        teachers = builders.make_teachers(config, raw)
+        self.env = builders.wrap(raw, self.features, self.tokens, teachers)
         self.model = builders.make_model(config, self.env, self.demos)
         self.model.set_logger(log_to(self.log))
         self.best, self.elapsed_s = -1.0, 0.0

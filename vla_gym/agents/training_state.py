@@ -131,9 +131,8 @@ def _capture_env(
         return False
     inner = env.venv.get_state() if hasattr(env.venv, "get_state") else env.raw.get_state()
     groups = {"env": inner, "memory": env.features.state_dict()}
-    if env.curriculum is not None:
-        groups["curriculum"] = env.curriculum.memory
-        meta["curriculum_rng"] = env.curriculum.rng.bit_generator.state
+    groups |= {f"teacher-{name}": t.get_state() for name, t in env.teachers.items()}
+    meta["teacher_rng"] = {name: t.rng.bit_generator.state for name, t in env.teachers.items()}
     for group, arrays in groups.items():
         for key, value in arrays.items():
             training[f"{group}/{key}"] = torch.from_numpy(_storable(np.asarray(value)))
@@ -149,7 +148,8 @@ def _restore_env(
 ) -> bool:
     if not meta["env_restored"] or not hasattr(env.raw, "set_state"):
         return False
-    groups: dict[str, dict[str, np.ndarray]] = {"env": {}, "memory": {}, "curriculum": {}}
+    teachers = [f"teacher-{name}" for name in env.teachers]
+    groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in ("env", "memory", *teachers)}
     for key, value in training.items():
         group, _, name = key.partition("/")
         if group in groups:
@@ -157,10 +157,9 @@ def _restore_env(
     env.reset()  # brings every part into being before it is overwritten
     (env.venv if hasattr(env.venv, "set_state") else env.raw).set_state(groups["env"])
     env.features.load_state_dict(groups["memory"])
-    if env.curriculum is not None:
-        for name, array in env.curriculum.memory.items():
-            array[...] = groups["curriculum"][name]
-        env.curriculum.rng.bit_generator.state = meta["curriculum_rng"]
+    for name, teacher in env.teachers.items():
+        teacher.set_state(groups[f"teacher-{name}"])
+        teacher.rng.bit_generator.state = meta["teacher_rng"][name]
     if meta["source_rng"] is not None:
         env.features.source.rng.bit_generator.state = meta["source_rng"]  # type: ignore[attr-defined]
     model._last_obs = training["last/obs"].numpy().copy()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -11,7 +12,25 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from vla_gym.agents.features import PolicyFeatures
 from vla_gym.agents.tokens import N_MOTION, ActionTokens, fit_width
-from vla_gym.envs.starts import StartCurriculum
+
+
+class Teacher(Protocol):
+    """Changes how episodes begin: `vla_gym.envs.starts`, `vla_gym.envs.practice`."""
+
+    rng: np.random.Generator
+
+    @property
+    def progress(self) -> float:  # type: ignore[empty-body]
+        """What is worth a curve."""
+
+    def note(self, done: NDArray[np.bool_], success: NDArray[np.bool_]) -> None:
+        """Learn how episodes ended."""
+
+    def get_state(self) -> dict[str, NDArray]:  # type: ignore[empty-body]
+        """What a checkpoint keeps."""
+
+    def set_state(self, state: Mapping[str, NDArray]) -> None:
+        """Return to it."""
 
 
 class AgentVecEnv(VecEnvWrapper):
@@ -23,18 +42,18 @@ class AgentVecEnv(VecEnvWrapper):
         venv: `vla_gym.envs.sb3.SB3VecEnv`, or anything like it with `instructions`.
         features: Makes the features.
         tokens: How actions are decoded; None for continuous actions.
-        curriculum: Told how episodes end; None if all of them begin at home.
+        teachers: Name -> who changes how episodes begin, and is told how they end.
     """
 
     def __init__(
         self, venv: VecEnv, features: PolicyFeatures, tokens: ActionTokens | None = None,
-        curriculum: StartCurriculum | None = None,
+        teachers: Mapping[str, Teacher] | None = None,
     ) -> None:  # fmt: skip
         action: spaces.Space = spaces.Box(-1.0, 1.0, (N_MOTION,), np.float32)
         if tokens is not None:
             action = spaces.MultiDiscrete(tokens.nvec)
         super().__init__(venv, features.space, action)
-        self.features, self.tokens, self.curriculum = features, tokens, curriculum
+        self.features, self.tokens, self.teachers = features, tokens, dict(teachers or {})
         self._width = int(np.prod(venv.action_space.shape or (N_MOTION,)))
         self._words: tuple[str, ...] = ()
         self.last_obs: Any = None
@@ -71,9 +90,10 @@ class AgentVecEnv(VecEnvWrapper):
         """Features, rewards, dones, infos; last observations in infos are features too."""
         obs, rewards, dones, infos = self.venv.step_wait()
         self.last_obs = obs
-        if self.curriculum is not None and dones.any():
+        if self.teachers and dones.any():
             won = np.array([bool(info.get("is_success")) for info in infos])
-            self.curriculum.note(dones, won)
+            for teacher in self.teachers.values():
+                teacher.note(dones, won)
         words: tuple[str, ...] = self.raw.instructions
         last = {
             int(i): infos[i]["terminal_observation"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,11 @@ class StartCurriculum:
         """The beginning that is being learnt, from 0 to `HOME`."""
         return float(self._state[0])
 
+    @property
+    def progress(self) -> float:
+        """What is worth a curve."""
+        return self.frontier
+
     def note(self, done: NDArray[np.bool_], success: NDArray[np.bool_]) -> None:
         """Learn how episodes ended whose worlds have begun anew since.
 
@@ -133,10 +139,13 @@ class StartCurriculum:
             move = self.step * (float(rate >= self.mastered) - float(rate < self.hopeless))
             self._state[:] = np.clip(self.frontier + move, self.step, HOME), 0.0, 0.0
 
-    @property
-    def memory(self) -> dict[str, NDArray]:
-        """What a checkpoint keeps, written in place."""
-        return {"state": self._state, "at": self.at, "ended": self._ended}
+    def get_state(self) -> dict[str, NDArray]:
+        """Everything needed to go on from here, as copies of plain arrays."""
+        return {"state": self._state.copy(), "at": self.at.copy(), "ended": self._ended.copy()}
+
+    def set_state(self, state: Mapping[str, NDArray]) -> None:
+        """Return to a state from `get_state`."""
+        self._state[:], self.at[:], self._ended[:] = (state[k] for k in ("state", "at", "ended"))
 
     @property
     def _near(self) -> float:

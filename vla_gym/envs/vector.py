@@ -124,6 +124,8 @@ class TabletopVectorEnv(VectorEnv):
         self.guard: Guard | None = None
         self.on_begin: Callable[[NDArray[np.int64]], None] | None = None
         """Called with the worlds in which an episode has just been set up."""
+        self.on_draw: Callable[[int], ep.Episode] | None = None
+        """Called with a world to choose its next episode, in place of `draw`."""
         self.protect(s.safety)
 
     def protect(self, config: SafetyConfig, approval: Approval | None = None) -> None:
@@ -349,7 +351,11 @@ class TabletopVectorEnv(VectorEnv):
         if not options.get("same_scene"):
             if roles is not None:
                 raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
-            return [self._draw(self._rngs[i], said) for i, said in zip(ids, texts, strict=True)]
+            chosen = self.on_draw if text is None and self.on_draw is not None else self.draw
+            return [
+                chosen(int(i)) if said is None else self._draw(self._rngs[i], said)
+                for i, said in zip(ids, texts, strict=True)
+            ]
         if not self.episodes:
             raise InvalidConfigError("same_scene needs a scene: call reset() once before.")
         if roles is not None and text is not None:
@@ -358,6 +364,10 @@ class TabletopVectorEnv(VectorEnv):
         return [
             self._again(int(i), r, said) for i, r, said in zip(ids, wanted, texts, strict=True)
         ]
+
+    def draw(self, i: int) -> ep.Episode:
+        """The next episode of world i's stream, which advances; nothing begins by it."""
+        return self._draw(self._rngs[i], None)
 
     def _draw(self, rng: Generator, said: str | None) -> ep.Episode:
         """A new episode, of one of the tasks, under a given sentence if there is one."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from vla_gym.world.camera import Calibration
 
-
 _TEMPER = 0.5
 """Weight of a sighting as evidence: errors of successive ones are alike."""
 
@@ -35,9 +34,9 @@ class CameraPrior:
 class CameraTracker:
     """An extended Kalman filter over the displacement and rotation of each world's fixed camera.
 
-    Beside it stands the hypothesis that nothing has moved, which wins as long as it explains what is
-    seen as well. A lab calibrates its camera once, and then somebody leans against the tripod. The robot knows
-    where its own hand is; where the hand is seen tells how the camera has moved since.
+    A lab calibrates its camera once, and then somebody leans against the tripod. The robot knows
+    where its own hand is; where the hand is seen tells how the camera has moved since. Beside that
+    stands the hypothesis that nothing has moved, which wins as long as it explains as much.
 
     Args:
         n: Number of worlds.
@@ -49,7 +48,7 @@ class CameraTracker:
         self.nominal, self.prior = nominal, prior or CameraPrior()
         self._start = np.diag(np.square([self.prior.shift_m] * 3 + [self.prior.turn_rad] * 3))
         self.mean = np.zeros((n, 6))
-        """Displacement along the world's axes [m] and rotation vector in the camera's [rad]."""
+        """Displacement in the world [m] and rotation vector in the camera [rad]."""
         self.cov = np.tile(self._start, (n, 1, 1))
         self._still = float(np.log(self.prior.moved / (1.0 - self.prior.moved)))
         self.odds = np.full(n, self._still)

@@ -285,8 +285,8 @@ def role_targets(
     Returns:
         Heat, the covered share of each cell over the object's best cell (n, k, r, gh * gw);
         whether the map counts at all, because the thing is either plainly seen or not there
-        (n, k, r); the point (n, k, r, 2); the shape (n, k, r, N_SHAPE); whether the thing is plainly
-        seen (n, k, r).
+        (n, k, r); the point (n, k, r, 2); the shape (n, k, r, N_SHAPE); whether the thing is
+        plainly seen (n, k, r).
     """
     n, k, r = slots.shape
     assert r == len(ROLES)
