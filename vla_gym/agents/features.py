@@ -24,9 +24,7 @@ LAYOUT: dict[str, int] = {
     "object_confidence": 1,
     "target_confidence": 1,
     "object_height": 1,
-    "target_height": 1,
     "object_width": 1,
-    "target_width": 1,
     "object_turn": 1,
     "tcp_pos": 3,
     "tcp_rotvec": 3,
@@ -237,7 +235,7 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float
     way = found.xy[:, 1] - found.xy[:, 0]
     length = np.linalg.norm(way, axis=1, keepdims=True)
     sure = found.confidence[:, 1:]  # whether there is a target at all
-    height, width, across = found.shape[..., 0], found.shape[..., 3], found.shape[:, :1, 1:3]
+    height, width, across = found.shape[:, :1, 0], found.shape[:, :1, 3], found.shape[:, :1, 1:3]
     known = np.linalg.norm(across, axis=-1)
     turned = 2.0 * proprio[:, PROPRIO["tcp_rotvec"]][:, 2:]
     left = (np.arctan2(across[..., 1], across[..., 0]) - turned + np.pi) % (2 * np.pi) - np.pi
