@@ -33,6 +33,7 @@ lint: $(DEV_STAMP)
 
 docs: $(RUN_STAMP)
 	$(VENV)/bin/python scripts/update_readme.py
+	$(VENV)/bin/python scripts/make_results_docs.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -102,9 +102,15 @@ def part(groups: dict[str, Runs], *prefixes: str) -> dict[str, Runs]:
     return {name: runs for name, runs in groups.items() if name.startswith(prefixes)}
 
 
-def page(groups: dict[str, Runs]) -> str:
-    """The whole page."""
-    text = (DOCS / "results.template.md").read_text(encoding="utf-8")
+def updated(text: str, name: str, content: str) -> str:
+    """The text with what stands between two marks replaced."""
+    start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+    before, rest = text.split(start)
+    return f"{before}{start}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def page(text: str, groups: dict[str, Runs]) -> str:
+    """The page with its tables written afresh."""
     tables = {
         "headline": runs_table(part(groups, "pickplace-")),
         "axes": axes_table(part(groups, "pickplace-")),
@@ -113,7 +119,8 @@ def page(groups: dict[str, Runs]) -> str:
         "failures": failures(part(groups, "pickplace-", "task-")),
     }
     for name, rows in tables.items():
-        text = text.replace(f"<!-- {name} -->", "\n".join(rows))
+        told = "\n".join(rows) if len(rows) > 2 else "Not measured yet."
+        text = updated(text, name, told)
     return text
 
 
@@ -144,8 +151,10 @@ def draw_curves(folder: Path, groups: dict[str, Runs], target: Path) -> None:
 
 if __name__ == "__main__":
     found = load(DOCS / "results" / "learning")
-    target, fresh = DOCS / "results.md", page(found)
-    if "--check" in sys.argv and fresh != target.read_text(encoding="utf-8"):
+    target = DOCS / "results.md"
+    old = target.read_text(encoding="utf-8")
+    fresh = page(old, found)
+    if "--check" in sys.argv and fresh != old:
         sys.exit("docs/results.md is out of date: run scripts/make_results_docs.py.")
     target.write_text(fresh, encoding="utf-8")
     if "--check" not in sys.argv:

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from make_results_docs import axes_table, load, part, runs_table
+from make_results_docs import axes_table, load, part, runs_table, updated
 
 from vla_gym.evaluation.statistics import format_rate
 
@@ -28,13 +28,6 @@ def marks_table(path: Path) -> str:
         missed = " (missed)" if mark["reached"] is False else ""
         rows.append(f"| {mark['what']} | {figure} | {mark['n']} | {mark['aim']}{missed} |")
     return "\n".join(rows)
-
-
-def updated(text: str, name: str, content: str) -> str:
-    """The text with what stands between two marks replaced."""
-    start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
-    before, rest = text.split(start)
-    return f"{before}{start}\n{content}\n{end}{rest.split(end)[1]}"
 
 
 def pages() -> dict[Path, str]:

@@ -16,6 +16,12 @@ def test_the_readmes_table_comes_from_the_result_files():
     assert run.returncode == 0, run.stderr
 
 
+def test_the_page_of_results_comes_from_the_result_files():
+    script = [sys.executable, "scripts/make_results_docs.py", "--check"]
+    run = subprocess.run(script, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 def test_the_tables_of_planning_and_safety_come_from_the_result_files():
     script = [sys.executable, "scripts/make_planning_docs.py", "--check"]
     run = subprocess.run(script, cwd=ROOT, capture_output=True, text=True)

@@ -16,7 +16,7 @@ _OPEN, _HIGH = 0.06, 0.12
 """Opening of the gripper and height of the hand from which it has let go and hides nothing [m]."""
 
 
-_DIM = 0.25
+_DIM = 0.05
 """Confidence that is enough for a thing that was seen before and may be half hidden now."""
 
 
