@@ -211,7 +211,7 @@ def check_fits(
     if wrong:
         raise CheckpointError(
             f"The checkpoint {path} belongs to a different set-up ({'; '.join(wrong)}). "
-            "Start with the same options, or train anew without --resume."
+            "Start with the same options, or train anew without --resume or --init."
         )
 
 
