@@ -37,6 +37,7 @@ def test_each_command_has_help(command, capsys):
         (["evaluate", "--split", "tset", "--episodes", "1"], ["'tset'", "'test'"]),
         (["evaluate", "--episodes", "0"], ["at least 1"]),
         (["demo", "--instruction", "wave"], ["does not read", "--policy"]),
+        (["demo", "wave", "--policy", "x", "--instruction", "y"], ["not both"]),
         (["doctor", "--only", "opengle"], ["'opengle'", "'opengl'"]),
     ],
 )

@@ -21,6 +21,8 @@ from vla_gym.tracking.video import captioned, side_by_side, write_video
 class DemoConfig:
     """Film a policy with the sentence it was told under the picture, or watch it in a window."""
 
+    sentence: tyro.conf.Positional[str | None] = None
+    """Draw scenes in which this sentence makes sense, ask for it, and judge the outcome."""
     policy: str = "expert"
     """"expert", "random", or a checkpoint's path or name."""
     env: str = "VLAPickPlace-v0"
@@ -54,6 +56,11 @@ def main(args: Sequence[str]) -> int:
             f"The policy {config.policy!r} does not read instructions. Give a trained one with "
             "--policy, or leave --instruction out."
         )
+    if config.sentence is not None and config.instruction is not None:
+        raise InvalidConfigError(
+            "Give a sentence, for which scenes are drawn, or --instruction, which replaces the "
+            "scenes' own, not both."
+        )
     if config.episodes < 1:
         raise InvalidConfigError(f"episodes must be at least 1, got {config.episodes}.")
     factory = policy_factory(config.policy)
@@ -69,6 +76,7 @@ def main(args: Sequence[str]) -> int:
             size=config.size,
             camera=config.camera,
             sentence=config.instruction,
+            asked=config.sentence,
         )
     finally:
         venv.close()
@@ -103,8 +111,9 @@ def watch(config: DemoConfig) -> int:
             policy = Told(policy, config.instruction)
         for k in range(config.episodes):
             (record,) = run_episodes(
-                venv, policy, config.seed + k, 1, on_step=lambda running: venv.render()
-            )
+                venv, policy, config.seed + k, 1, on_step=lambda running: venv.render(),
+                asked=config.sentence,
+            )  # fmt: skip
             outcome = "success" if record.success else "no success"
             print(f"  seed {record.seed}: {config.instruction or record.instruction}: {outcome}")
     finally:

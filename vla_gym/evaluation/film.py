@@ -65,6 +65,7 @@ def film(
     size: int = 384,
     camera: str = "fixed",
     sentence: str | None = None,
+    asked: str | None = None,
 ) -> list[Clip]:
     """Run and film one episode in each of the first worlds.
 
@@ -76,6 +77,7 @@ def film(
         size: Width and height of the pictures [px].
         camera: ``"fixed"`` or ``"wrist"``.
         sentence: Told to the policy in place of the environment's own.
+        asked: A sentence of the environment; scenes are then drawn in which it makes sense.
 
     Returns:
         One clip a world.
@@ -92,7 +94,7 @@ def film(
 
     actor = policy if sentence is None else Told(policy, sentence)
     try:
-        records = run_episodes(venv, actor, seed, episodes, on_step=shoot)
+        records = run_episodes(venv, actor, seed, episodes, on_step=shoot, asked=asked)
     finally:
         pool.close()
     return [

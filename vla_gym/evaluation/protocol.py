@@ -123,6 +123,7 @@ def run_episodes(
     episodes: int,
     on_step: Callable[[NDArray[np.bool_]], None] | None = None,
     retell: Callable[[Any], Mapping[str, Any]] | None = None,
+    asked: str | None = None,
 ) -> list[EpisodeRecord]:
     """Run one episode in each of the first worlds, to its end.
 
@@ -136,13 +137,15 @@ def run_episodes(
         episodes: How many worlds count, at most ``venv.num_envs``.
         on_step: Called after the reset and before each step, with the worlds still running (n,).
         retell: From the environment to reset options with which each seed's scene is told anew.
+        asked: A sentence; scenes are then drawn in which it makes sense.
 
     Returns:
         One record a world, in the order of the seeds.
     """
     n = venv.num_envs
     # seeds beyond the wanted ones only fill the batch
-    obs, _ = venv.reset(seed=[seed + k for k in range(n)])
+    options = None if asked is None else {"instruction": asked}
+    obs, _ = venv.reset(seed=[seed + k for k in range(n)], options=options)
     if retell is not None:
         obs, _ = venv.reset(options={"same_scene": True, **retell(venv)})
     policy.reset(np.ones(n, bool), obs)
