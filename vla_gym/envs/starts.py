@@ -9,7 +9,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from vla_gym.world.kinematics import ArmSolver
 from vla_gym.world.objects import KINDS
 
 HOME = 3.0
@@ -30,7 +29,7 @@ class Starts:
 
     def __init__(self, venv: Any) -> None:
         self.core = venv.unwrapped
-        self.solver = ArmSolver(self.core.world)
+        self.solver = self.core.world.arm_solver()
 
     def begin(self, i: int, at: float, rng: Generator) -> bool:
         """Put one world, just reset, into another beginning.
@@ -63,7 +62,7 @@ class Starts:
             goal = there + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
         else:
             goal = there + (at - 2.0) * (np.array(world.robot.home_tcp) - there)
-        qpos, off = self.solver.solve(goal)
+        qpos, off = self.solver.solve(goal, world.home_qpos)
         if off > 0.01:
             return False
         self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.world.camera import Calibration
+from vla_gym.world.camera import Calibration, onto_plane
 
 _TEMPER = 0.5
 """Weight of a sighting as evidence: errors of successive ones are alike."""
@@ -103,13 +103,9 @@ class CameraTracker:
         Returns:
             World frame. Shape (m, r, 3), [m].
         """
-        nominal, tan = self.nominal, self.nominal.tan_half
-        local = np.stack([uv[..., 0] * tan, -uv[..., 1] * tan, -np.ones(uv.shape[:-1])], -1)
-        ray = np.einsum("nij,nrj->nri", nominal.mat @ rotation(mean[:, 3:]), local)
-        pos = nominal.pos + mean[:, None, :3]
-        down = np.minimum(ray[..., 2], -1e-6)
-        t = np.minimum((z - pos[..., 2]) / down, 5.0)
-        return pos + t[..., None] * ray
+        nominal = self.nominal
+        pos, mat = nominal.pos + mean[:, None, :3], nominal.mat @ rotation(mean[:, 3:])
+        return onto_plane(pos, mat, nominal.tan_half, uv, z)
 
     def _project(self, mean: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
         """Where points are seen (m, 2), and how that changes with the camera (m, 2, 6)."""

@@ -20,6 +20,7 @@ from vla_gym.errors import (
     UnknownNameError,
 )
 from vla_gym.vlm import tower
+from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.dense import encode_dense, to_input
 from vla_gym.vlm.inference import Crew, dtype_of
 from vla_gym.vlm.roles import ROLES_FILE, RoleReader
@@ -29,7 +30,6 @@ EMBEDDED = "embedded"
 EMBEDDED_DIR = Path(__file__).resolve().parent.parent / "assets" / "clip"
 _CONFIG = "open_clip_config.json"
 _LOCAL, _HUB = "local-dir:", "hf-hub:"
-_CACHE_LIMIT = 20_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ClipEncoder:
         self.image_size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
         self._mean = torch.tensor(visual.image_mean, device=self.device)
         self._std = torch.tensor(visual.image_std, device=self.device)
-        self._cache: dict[str, Tensor] = {}
+        self._texts: TextCache[Tensor] = TextCache(self._encode_texts)
         probe = self.encode_image(np.zeros((1, *self.image_size, 3), np.uint8))
         self.embed_dim: int = probe.pooled.shape[-1]
 
@@ -136,14 +136,10 @@ class ClipEncoder:
         """
         if not texts:
             return torch.zeros(0, self.embed_dim, device=self.device)
-        new = [t for t in dict.fromkeys(texts) if t not in self._cache]
-        if new:
-            if len(self._cache) + len(new) > _CACHE_LIMIT:
-                self._cache.clear()
-                new = list(dict.fromkeys(texts))
-            encoded = self.clip.encode_text(self.tokenize(new), normalize=True).float()
-            self._cache.update(zip(new, encoded, strict=True))
-        return torch.stack([self._cache[t] for t in texts])
+        return torch.stack(self._texts(texts))
+
+    def _encode_texts(self, texts: list[str]) -> Tensor:
+        return self.clip.encode_text(self.tokenize(texts), normalize=True).float()
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids of sentences, padded. Shape (len(texts), context)."""

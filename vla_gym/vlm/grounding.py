@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.phrases import HAND_NAMES
 from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, plain, understand
@@ -142,8 +143,8 @@ class Grounder:
 
     def __init__(self, encoder: ClipEncoder, calibration: Calibration | None = None) -> None:
         self.encoder, self.calibration = encoder, calibration
-        self._cache: dict[str, Tensor] = {}
-        self._requests: dict[str, Request] = {}
+        self._queries: TextCache[Tensor] = TextCache(self._read)
+        self._requests: TextCache[Request] = TextCache(lambda texts: map(understand, texts))
 
     @torch.inference_mode()
     def queries(self, instructions: Sequence[str]) -> Tensor:
@@ -156,15 +157,9 @@ class Grounder:
             L2-normalised, or zero for a role that a split instruction does not fill.
             Shape (n, len(ROLES), d).
         """
-        new = [t for t in dict.fromkeys(instructions) if t not in self._cache]
-        if new:
-            if len(self._cache) > 20_000:
-                self._cache.clear()
-                new = list(dict.fromkeys(instructions))
-            self._cache.update(zip(new, self._read(new), strict=True))
         if not instructions:
             return torch.zeros(0, len(ROLES), self.encoder.embed_dim, device=self.encoder.device)
-        return torch.stack([self._cache[t] for t in instructions])
+        return torch.stack(self._queries(instructions))
 
     def ground(self, images: NDArray[np.uint8] | Tensor, instructions: Sequence[str]) -> Grounding:
         """Look for each role's thing in each picture.
@@ -183,7 +178,7 @@ class Grounder:
             features: Of n pictures.
             instructions: One per picture.
         """
-        requests = [self._understand(text) for text in instructions]
+        requests = self._requests(instructions)
         queries = self.queries([request.plain for request in requests])
         reader = self.encoder.roles
         if reader is not None:  # the hand is looked for along with the roles
@@ -241,13 +236,6 @@ class Grounder:
                     lambda m: soft_argmax(m[None], shift)[0], self.calibration,
                 )  # fmt: skip
         return torch.stack(maps)
-
-    def _understand(self, text: str) -> Request:
-        if text not in self._requests:
-            if len(self._requests) > 20_000:
-                self._requests.clear()
-            self._requests[text] = understand(text)
-        return self._requests[text]
 
     def _read(self, texts: list[str]) -> Tensor:
         reader = self.encoder.roles

@@ -34,6 +34,20 @@ def text_hidden(clip: Any, ids: Tensor) -> Tensor:
     return clip.ln_final(x)
 
 
+def padding(hidden: Tensor, ids: Tensor) -> Tensor:
+    """Which hidden states lie beyond the end token.
+
+    Args:
+        hidden: From `text_hidden`. Shape (n, longest, width).
+        ids: Shape (n, context).
+
+    Returns:
+        Shape (n, longest).
+    """
+    steps = torch.arange(hidden.shape[1], device=ids.device)
+    return steps[None] > ids.argmax(dim=-1, keepdim=True)
+
+
 def text_pooled(clip: Any, hidden: Tensor, ids: Tensor) -> Tensor:
     """Pool hidden states at the end token and project them, as `CLIP.encode_text` does.
 
@@ -90,9 +104,8 @@ class RoleReader(nn.Module):
         key, value = self.key(hidden).view(split), self.value(hidden).view(split)
         question = self.question.view(len(ROLES), self.heads, -1)
         score = torch.einsum("rhc,nlhc->nrhl", question, key) * split[-1] ** -0.5
-        steps = torch.arange(length, device=ids.device)
-        padding = steps[None] > ids.argmax(dim=-1, keepdim=True)
-        weight = score.masked_fill(padding[:, None, None], float("-inf")).softmax(dim=-1)
+        unused = padding(hidden, ids)[:, None, None]
+        weight = score.masked_fill(unused, float("-inf")).softmax(dim=-1)
         read = torch.einsum("nrhl,nlhc->nrhc", weight, value).reshape(n, len(ROLES), width)
         return functional.normalize(self.out(read), dim=-1)
 

@@ -13,7 +13,7 @@ from vla_gym.errors import PlacementError
 from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.vlm.phrases import Thing, draw_things
 from vla_gym.world.camera import FINGERS, Calibration, CameraPool
-from vla_gym.world.kinematics import DOWN, ArmSolver
+from vla_gym.world.kinematics import DOWN
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.placement import Scatter
 from vla_gym.world.predicates import View
@@ -259,7 +259,7 @@ def _arm_poses(world: World, count: int) -> tuple[NDArray, NDArray, NDArray]:
     Returns:
         Joint angles (count, n_arm), tool positions (count, 3) and orientations (count, 3, 3).
     """
-    rng, solver = np.random.default_rng(7), ArmSolver(world)
+    rng, solver = np.random.default_rng(7), world.arm_solver()
     qpos = [world.home_qpos]
     while len(qpos) < count:
         goal = rng.uniform([0.30, -0.30, 0.012], [0.72, 0.30, 0.32])
@@ -267,7 +267,7 @@ def _arm_poses(world: World, count: int) -> tuple[NDArray, NDArray, NDArray]:
         if rng.random() < 0.1:  # leaning back, as when something is stood up
             yaw, tilt = 0.0, np.array([0.0, rng.uniform(0.3, 1.45)])
             goal[0] = rng.uniform(0.33, 0.44)
-        pose, off = solver.solve(goal, _down(yaw, tilt))
+        pose, off = solver.solve(goal, world.home_qpos, _down(yaw, tilt))
         if off < 0.01:
             qpos.append(pose)
     tools = [solver.tool(pose) for pose in qpos]

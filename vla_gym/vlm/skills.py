@@ -10,15 +10,17 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from vla_gym.envs.skill import SKILLS, skill_of
 from vla_gym.envs.tasks import MIXTURES
+from vla_gym.files import replace_file
 from vla_gym.language.instructions import render
 from vla_gym.language.phrase import SUPERLATIVES, Phrase
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
-from vla_gym.vlm.roles import text_hidden
+from vla_gym.vlm.cache import TextCache
+from vla_gym.vlm.roles import padding, text_hidden
 
 SKILLS_FILE = "skills.safetensors"
 _SHARPNESS = 40.0
@@ -47,18 +49,13 @@ class SkillReader(nn.Module):
         Returns:
             Shape (n, len(SKILLS)).
         """
-        steps = torch.arange(hidden.shape[1], device=ids.device)
-        padding = steps[None] > ids.argmax(dim=-1, keepdim=True)
-        weight = self.score(hidden).masked_fill(padding[..., None], float("-inf")).softmax(dim=1)
+        unused = padding(hidden, ids)[..., None]
+        weight = self.score(hidden).masked_fill(unused, float("-inf")).softmax(dim=1)
         return self.out(torch.einsum("nlh,nlc->nhc", weight, hidden).flatten(1))
 
     def save(self, folder: Path) -> None:
         """Write the weights beside the CLIP model's, in one move."""
-        state = {k: v.detach().contiguous().clone() for k, v in self.state_dict().items()}
-        part = folder / f".{SKILLS_FILE}.part"
-        save_file(state, part)
-        part.chmod(0o644)
-        part.replace(folder / SKILLS_FILE)
+        replace_file(folder / SKILLS_FILE, lambda file: file.write(save(self.state_dict())))
 
     @classmethod
     def load(cls, folder: Path) -> SkillReader:
@@ -85,7 +82,7 @@ class Skills:
         self.reader: SkillReader | None = None
         if folder is not None and (folder / SKILLS_FILE).is_file():
             self.reader = SkillReader.load(folder).to(encoder.device)
-        self._cache: dict[str, NDArray[np.float32]] = {}
+        self._texts: TextCache[NDArray[np.float32]] = TextCache(self._probabilities)
 
     @torch.inference_mode()
     def read(self, instructions: Sequence[str]) -> NDArray[np.float32]:
@@ -97,15 +94,9 @@ class Skills:
         Returns:
             Rows sum to 1, in the order of `SKILLS`. Shape (n, len(SKILLS)).
         """
-        new = [t for t in dict.fromkeys(instructions) if t not in self._cache]
-        if new:
-            if len(self._cache) > 20_000:
-                self._cache.clear()
-                new = list(dict.fromkeys(instructions))
-            self._cache.update(zip(new, self._probabilities(new), strict=True))
         if not instructions:
             return np.zeros((0, len(SKILLS)), np.float32)
-        return np.stack([self._cache[t] for t in instructions])
+        return np.stack(self._texts(instructions))
 
     def _probabilities(self, texts: list[str]) -> NDArray[np.float32]:
         if self.reader is not None:

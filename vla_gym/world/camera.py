@@ -116,14 +116,27 @@ class Calibration:
         Returns:
             World frame. Shape (..., 3), [m]. Rays that do not meet the plane within 5 m end there.
         """
-        uv = np.asarray(uv, float)
-        local = np.stack(
-            [uv[..., 0] * self.tan_half, -uv[..., 1] * self.tan_half, -np.ones(uv.shape[:-1])], -1
-        )
-        ray = local @ self.mat.T
-        down = np.minimum(ray[..., 2], -1e-6)
-        t = np.minimum((z - self.pos[2]) / down, 5.0)
-        return self.pos + t[..., None] * ray
+        return onto_plane(self.pos, self.mat, self.tan_half, np.asarray(uv, float), z)
+
+
+def onto_plane(pos: NDArray, mat: NDArray, tan_half: float, uv: NDArray, z: float) -> NDArray:
+    """`Calibration.deproject` for one camera, or one for each leading index.
+
+    Args:
+        pos: Camera centres, as they broadcast against the points. Shape (3,) or (..., 1, 3), [m].
+        mat: Camera axes as columns. Shape (3, 3) or (..., 3, 3).
+        tan_half: Tangent of half the field of view.
+        uv: Shape (..., 2).
+        z: Height of the plane [m].
+
+    Returns:
+        World frame. Shape (..., 3), [m].
+    """
+    local = np.stack([uv[..., 0] * tan_half, -uv[..., 1] * tan_half, -np.ones(uv.shape[:-1])], -1)
+    ray = local @ np.swapaxes(mat, -1, -2)
+    down = np.minimum(ray[..., 2], -1e-6)
+    t = np.minimum((z - pos[..., 2]) / down, 5.0)
+    return pos + t[..., None] * ray
 
 
 class _Painter:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vla_gym.robots.panda import PANDA
 from vla_gym.robots.robot import Robot
 from vla_gym.world import scene
+from vla_gym.world.kinematics import ArmSolver
 from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZES, ObjectSpec
 from vla_gym.world.visuals import Visuals
 
@@ -117,21 +118,12 @@ class World:
 
     def _solve_home(self) -> NDArray:
         """Joint angles that put the TCP at the robot's home, pointing straight down."""
-        data = mujoco.MjData(self.model)
-        data.qpos[: self.n_arm] = self.robot.home_guess
-        jacp, jacr = np.zeros((3, self.model.nv)), np.zeros((3, self.model.nv))
-        for _ in range(200):
-            mujoco.mj_kinematics(self.model, data)
-            mujoco.mj_comPos(self.model, data)
-            mat = data.site_xmat[self.tcp_site].reshape(3, 3)
-            down = np.diag([1.0, -1.0, -1.0])
-            err_rot = 0.5 * np.cross(mat.T, down.T).sum(axis=0)
-            err = np.r_[np.subtract(self.robot.home_tcp, data.site_xpos[self.tcp_site]), err_rot]
-            mujoco.mj_jacSite(self.model, data, jacp, jacr, self.tcp_site)
-            jac = np.vstack([jacp, jacr])[:, : self.n_arm]
-            step = jac.T @ np.linalg.solve(jac @ jac.T + 1e-4 * np.eye(6), err)
-            data.qpos[: self.n_arm] += 0.5 * step
-        return data.qpos[: self.n_arm].copy()
+        robot = self.robot
+        return self.arm_solver().solve(robot.home_tcp, robot.home_guess, steps=200, share=0.5)[0]
+
+    def arm_solver(self) -> ArmSolver:
+        """Finds joint angles for places of the tool, apart from all worlds."""
+        return ArmSolver(self.model, self.n_arm, self.tcp_site)
 
     # ---- reading ------------------------------------------------------------------------------
 
