@@ -49,27 +49,51 @@ def test_who_is_blind_sees_the_same_for_all_words(blind):
     assert np.array_equal(a, b)
 
 
-def test_memory_keeps_what_the_gripper_hides_and_forgets_at_the_end():
-    class Unsure:
-        past, value, memory = True, 1.0, {}
+class Said:
+    """A source that finds everything where, and as surely, as the test says."""
 
-        def reset(self, ids): ...
+    past, memory = True, {}
 
-        def locate(self, obs, words, ids):
-            shape = (len(ids), 2)
-            xy = np.full((*shape, 2), 0.5 if self.value else 9.0)
-            return Found(xy, np.full(shape, self.value), np.zeros((*shape, 4)))
+    def __init__(self, x=0.5, confidence=1.0):
+        self.x, self.confidence = x, confidence
 
-    venv, source = FakePickPlace(2), Unsure()
+    def reset(self, ids): ...
+
+    def locate(self, obs, words, ids):
+        shape = (len(ids), 2)
+        xy = np.full((*shape, 2), self.x)
+        return Found(xy, np.full(shape, self.confidence), np.zeros((*shape, 4)))
+
+
+def looking(*sightings, features=None):
+    """The memory of two worlds after sightings of (x, confidence)."""
+    venv = FakePickPlace(2)
     obs, _ = venv.reset(seed=0)
-    features = PolicyFeatures(2, source)
-    features.observe(obs, venv.instructions)
-    source.value = 0.0  # hidden
-    features.observe(obs, venv.instructions)
+    features = features or PolicyFeatures(2, Said())
+    for features.source.x, features.source.confidence in sightings:
+        features.observe(obs, venv.instructions)
+    return features
+
+
+def test_memory_keeps_what_the_gripper_hides_less_and_less_sure_and_forgets_at_the_end():
+    features = looking((0.5, 1.0), (9.0, 0.0), (9.0, 0.0))
     assert np.allclose(features.xy, 0.5)
+    assert np.allclose(features.confidence, features.tracking.fade**2)
     features.reset(np.array([True, False]))
-    features.observe(obs, venv.instructions)
+    looking((9.0, 0.0), features=features)
     assert np.allclose(features.xy[0], 9.0) and np.allclose(features.xy[1], 0.5)
+
+
+def test_what_moves_is_followed_and_what_rests_is_averaged():
+    assert np.allclose(looking((0.5, 0.9), (0.54, 0.9)).xy, 0.54)
+    assert np.allclose(looking((0.5, 0.9), (0.504, 0.9)).xy, 0.502)
+
+
+def test_a_sighting_far_away_counts_only_if_it_is_surer_and_then_whole():
+    hidden = [(0.9, 0.7)]  # another thing, alike
+    assert np.allclose(looking((0.5, 0.8), *hidden).xy, 0.5)
+    assert np.allclose(looking((0.5, 0.8), *(12 * hidden)).xy, 0.9), "the memory is not for ever"
+    assert np.allclose(looking((0.5, 0.8), (0.9, 0.85)).xy, 0.9)
 
 
 def test_one_encoding_a_step_last_pictures_included():

@@ -76,7 +76,13 @@ class Tracking:
     high: float = 0.6
     """Confidence from which a grounding is fully used."""
     gain: float = 0.5
-    """Share of a fully used grounding in the new estimate."""
+    """Share of a fully used grounding in the new estimate of a thing that rests."""
+    moves_m: float = 0.04
+    """Distance from the estimate at which a grounding is taken for motion, and believed whole [m]."""
+    leap_m: float = 0.12
+    """Distance beyond which it is another thing, unless it is surer than the memory [m]."""
+    fade: float = 0.98
+    """What is left of the memory's confidence after a step."""
 
 
 class PolicyFeatures:
@@ -190,15 +196,18 @@ class PolicyFeatures:
 
     def _track(self, ids: NDArray[np.int64], found: Found) -> None:
         rule, confidence = self.tracking, found.confidence
+        known = rule.fade * self.confidence[ids]
         used = np.clip((confidence - rule.low) / (rule.high - rule.low), 0.0, 1.0)
-        gain = rule.gain * used
+        away = np.linalg.norm(found.xy - self.xy[ids], axis=-1)
+        gain = used * np.clip(away / rule.moves_m, rule.gain, 1.0)
         # while a thing is not yet known with confidence, the surest sighting so far counts
-        better = confidence > self.confidence[ids]
-        gain = np.where(better & (self.confidence[ids] < rule.high), np.maximum(gain, 0.8), gain)
+        gain = np.where((confidence > known) & (known < rule.high), np.maximum(gain, 0.8), gain)
+        leaps = away > rule.leap_m  # between two things there is nothing
+        gain = np.where(leaps, confidence > known, gain)
         gain = np.where(self.fresh[ids, None], 1.0, gain)
         self.xy[ids] += gain[..., None] * (found.xy - self.xy[ids])
         self.shape[ids] += gain[..., None] * (found.shape - self.shape[ids])
-        self.confidence[ids] += gain * (confidence - self.confidence[ids])
+        self.confidence[ids] = known + gain * (confidence - known)
         self.fresh[ids] = False
 
     def _read(self, instructions: tuple[str, ...]) -> None:
@@ -211,7 +220,6 @@ class PolicyFeatures:
         proprio = np.stack([last[i]["proprio"] for i in ends])
         rows = self._assemble(ends, proprio)
         return dict(zip(ends.tolist(), rows, strict=True))
-
 
     def _assemble(self, ids: NDArray[np.int64], proprio: NDArray) -> NDArray[np.float32]:
         known = Found(self.xy[ids], self.confidence[ids], self.shape[ids])
