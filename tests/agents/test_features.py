@@ -5,11 +5,13 @@ import pytest
 
 from tests.agents.fake import FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
-from vla_gym.agents.features import LAYOUT, PolicyFeatures, layout
+from vla_gym.agents.features import CLIP_WIDTH, LAYOUT, PolicyFeatures, layout
+from vla_gym.agents.pooled import PooledFeatures
 from vla_gym.agents.sources import ClipSource, Found, PrivilegedSource, make_source
 from vla_gym.agents.tokens import ActionTokens
 from vla_gym.agents.vec_env import AgentVecEnv
-from vla_gym.errors import UnknownNameError
+from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.vlm.encoder import ClipEncoder
 
 
 def clip_features(venv, blind="none"):
@@ -126,3 +128,27 @@ def test_names_that_are_not_known():
         make_source(venv, "clop")
     with pytest.raises(UnknownNameError, match="instruction"):
         make_source(venv, "clip", blind="ears")
+
+
+@pytest.mark.parametrize("blind", ["none", "instruction", "image"])
+def test_pooled_features_know_picture_and_words_unless_they_are_hidden(blind):
+    venv = FakePickPlace(2)
+    obs, _ = venv.reset(seed=0)
+    features = PooledFeatures(2, ClipEncoder(), blind)
+    rows = features.observe(obs, ("put the red cube in the bowl", "push the blue can"))
+    assert rows.shape == (2, *features.space.shape) and np.isfinite(rows).all()
+    seen, said = rows[:, :CLIP_WIDTH], rows[:, CLIP_WIDTH : 2 * CLIP_WIDTH]
+    assert np.allclose(said[0], said[1]) == (blind == "instruction")
+    assert np.allclose(seen, 0) == (blind == "image")
+    last = {1: {key: obs[key][0] for key in ("image", "proprio")}}
+    words = ("push the blue can", "put the red cube in the bowl")
+    _, finals = features.advance(obs, words, np.array([False, True]), last, words)
+    np.testing.assert_allclose(finals[1], rows[0], atol=1e-4)
+
+
+def test_pooled_features_want_vectors_of_their_width():
+    class Other:
+        embed_dim, name = 512, "ViT-B-32"
+
+    with pytest.raises(InvalidConfigError, match="--features clip"):
+        PooledFeatures(2, Other())

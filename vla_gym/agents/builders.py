@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from vla_gym.agents.config import TrainConfig
+from vla_gym.agents.config import TrainConfig, layout_of
 from vla_gym.agents.demos import Demos
-from vla_gym.agents.features import PolicyFeatures, layout
+from vla_gym.agents.features import PolicyFeatures
+from vla_gym.agents.pooled import PooledFeatures
 from vla_gym.agents.policies import HeadPolicy, HeadSACPolicy
 from vla_gym.agents.ppo import SparsePPO
 from vla_gym.agents.sac import SparseSAC
@@ -31,7 +32,7 @@ def env_kwargs(config: TrainConfig, split: str) -> dict[str, Any]:
 
 def cameras_of(config: TrainConfig) -> tuple[str, ...]:
     """Cameras that the features need."""
-    sees = config.features == "clip" and config.blind != "image"
+    sees = config.features != "privileged" and config.blind != "image"
     return ("image",) if sees else ()
 
 
@@ -57,7 +58,7 @@ def make_raw_env(config: TrainConfig, num_envs: int, split: str = "train") -> An
 
 def make_encoder(config: TrainConfig) -> Any:
     """The frozen CLIP, or None where the simulator stands in for it."""
-    if config.features != "clip" or config.blind == "image":
+    if config.features == "privileged" or (config.features == "clip" and config.blind == "image"):
         return None
     from vla_gym.vlm.encoder import ClipEncoder
 
@@ -66,8 +67,11 @@ def make_encoder(config: TrainConfig) -> Any:
 
 def make_features(
     venv: Any, config: TrainConfig, encoder: Any = None, blind: str | None = None
-) -> PolicyFeatures:
+) -> PolicyFeatures | PooledFeatures:
     """Features for an environment, as the configuration wants them."""
+    if config.features == "pooled":
+        eyes = encoder or make_encoder(config)
+        return PooledFeatures(venv.num_envs, eyes, blind or config.blind)
     source = make_source(
         venv, config.features, blind or config.blind, encoder or config.encoder, config.seed
     )
@@ -96,7 +100,7 @@ def make_teachers(config: TrainConfig, venv: Any) -> dict[str, Teacher]:
 
 def wrap(
     venv: Any,
-    features: PolicyFeatures,
+    features: PolicyFeatures | PooledFeatures,
     tokens: ActionTokens | None,
     teachers: Mapping[str, Teacher] | None = None,
 ) -> AgentVecEnv:
@@ -168,7 +172,7 @@ def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
     """An untrained policy of the configured shape, without an environment."""
     from gymnasium import spaces
 
-    length = sum(layout(bool(config.skills)).values())
+    length = sum(layout_of(config).values())
     obs = spaces.Box(-np.inf, np.inf, (length,), np.float32)
     head = config.head
     if config.agent == "sac":

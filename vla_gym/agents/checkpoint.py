@@ -19,8 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vla_gym.agents.agent import HeadAgent
-from vla_gym.agents.config import TrainConfig, from_dict
-from vla_gym.agents.features import layout
+from vla_gym.agents.config import TrainConfig, from_dict, layout_of
 from vla_gym.errors import CheckpointError
 
 SCHEMA = "vla_gym/checkpoint/1"
@@ -40,10 +39,10 @@ def fingerprint(config: TrainConfig) -> dict[str, Any]:
         "action": config.action_kind,
         "features": config.features,
         "blind": config.blind,
-        "encoder": config.encoder if config.features == "clip" else None,
+        "encoder": None if config.features == "privileged" else config.encoder,
         "hidden": list(config.head.hidden),
         "n_mixture": config.head.n_mixture if config.action_kind == "tokens" else None,
-        "layout": [f"{name}:{n}" for name, n in layout(bool(config.skills)).items()],
+        "layout": [f"{name}:{n}" for name, n in layout_of(config).items()],
     }
 
 

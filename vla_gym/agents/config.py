@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from vla_gym.agents.features import layout
 from vla_gym.agents.warm_start import CloneConfig
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 
@@ -138,8 +139,9 @@ class TrainConfig:
     shipped one. What a few demonstrations of a new task then add to it."""
     encoder: str = "embedded"
     """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
-    features: Literal["clip", "privileged"] = "clip"
-    """Who finds the named things: CLIP, or the simulator (for debugging, and as the ceiling)."""
+    features: Literal["clip", "privileged", "pooled"] = "clip"
+    """Who finds the named things: CLIP, or the simulator (for debugging, and as the ceiling).
+    pooled: nobody; the head sees CLIP's vectors of the picture and of the sentence, as a control."""
     skills: bool | None = None
     """Whether the head is told the skill that CLIP reads off the sentence. None: where the
     environment asks for more than one."""
@@ -235,6 +237,11 @@ def preset(name: str, agent: str = "ppo") -> TrainConfig:
         config.num_envs = 16
         config.eval_every //= 2
     return config
+
+
+def layout_of(config: TrainConfig) -> dict[str, int]:
+    """Parts of the feature vector that a configuration wants, with their lengths."""
+    return layout(bool(config.skills), config.features == "pooled")
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

@@ -14,6 +14,15 @@ from vla_gym.envs.observation import PROPRIO
 from vla_gym.envs.skill import SKILLS
 from vla_gym.experts.skills import N_SHAPE
 
+BODY: dict[str, int] = {
+    "tcp_pos": 3,
+    "tcp_rotvec": 3,
+    "tcp_linvel": 3,
+    "gripper_width": 1,
+    "gripper_target": 1,
+    "gripper_speed": 1,
+}
+"""What the robot feels of itself."""
 LAYOUT: dict[str, int] = {
     "object_xy": 2,
     "target_xy": 2,
@@ -26,24 +35,28 @@ LAYOUT: dict[str, int] = {
     "object_height": 1,
     "object_width": 1,
     "object_turn": 1,
-    "tcp_pos": 3,
-    "tcp_rotvec": 3,
-    "tcp_linvel": 3,
-    "gripper_width": 1,
-    "gripper_target": 1,
-    "gripper_speed": 1,
+    **BODY,
 }
-"""What every head sees. The xy are relative to the tcp; the way is the direction from the object
+"""What a head sees. The xy are relative to the tcp; the way is the direction from the object
 to the target; the turn is the hand's to go before its
 fingers would close across flat sides, shrunk where that is not clear."""
 
 
-def layout(skills: bool = False) -> dict[str, int]:
+CLIP_WIDTH = 128
+"""Length of the embedded CLIP's vectors."""
+POOLED: dict[str, int] = {"picture": CLIP_WIDTH, "sentence": CLIP_WIDTH, **BODY}
+"""What a head sees instead with `vla_gym.agents.pooled.PooledFeatures`."""
+
+
+def layout(skills: bool = False, pooled: bool = False) -> dict[str, int]:
     """Parts of the feature vector in order, with their lengths.
 
     Args:
         skills: Whether the verb is among them, for environments that ask for more than one skill.
+        pooled: Whether they are whole vectors of CLIP instead of places.
     """
+    if pooled:
+        return dict(POOLED)
     return {**LAYOUT, "skill": len(SKILLS)} if skills else dict(LAYOUT)
 
 
@@ -256,8 +269,21 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float
         PER_DM * (height - SIZE_DM),
         PER_DM * (width - SIZE_DM),
         np.minimum(known, 1.0) * left,
-        COARSE_PER_M * (tcp - CENTRE_M),
+        body(proprio),
+        skill,
     ]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def body(proprio: NDArray) -> NDArray[np.float32]:
+    """What the robot feels of itself, of order one.
+
+    Args:
+        proprio: Laid out as `PROPRIO`. Shape (m, 26).
+
+    Returns:
+        Laid out as `BODY`. Shape (m, 12).
+    """
+    parts = [COARSE_PER_M * (proprio[:, PROPRIO["tcp_pos"]] - CENTRE_M)]
     parts += [(proprio[:, PROPRIO[name]] - c) * factor for name, (c, factor) in SCALES.items()]
-    parts.append(skill)
     return np.concatenate(parts, axis=1).astype(np.float32)
