@@ -49,8 +49,10 @@ def cost(runs: Runs) -> str:
     steps = " / ".join(f"{run['steps'] / 1e3:,.0f}" for run in runs)
     minutes = " / ".join(f"{run['minutes']:.0f}" for run in runs)
     told = runs[0]["run"]
-    start = f"{told['demos']} demonstrations" if told["demos"] else "none"
-    return f"{start} | {steps} | {minutes}"
+    shown = "1 demonstration" if told["demos"] == 1 else f"{told['demos']} demonstrations"
+    start = [f"`{told['init']}`"] if told.get("init") else []
+    start += [shown] if told["demos"] else []
+    return f"{', '.join(start) or 'nothing'} | {steps} | {minutes}"
 
 
 def axes_table(groups: dict[str, Runs]) -> list[str]:
@@ -98,8 +100,11 @@ def failures(groups: dict[str, Runs]) -> list[str]:
 
 
 def part(groups: dict[str, Runs], *prefixes: str) -> dict[str, Runs]:
-    """Those whose name begins so."""
-    return {name: runs for name, runs in groups.items() if name.startswith(prefixes)}
+    """Those whose name begins so; those that differ in demonstrations, by their number."""
+    found = {name: runs for name, runs in groups.items() if name.startswith(prefixes)}
+    if prefixes == ("fewshot-",):
+        return dict(sorted(found.items(), key=lambda item: item[1][0]["run"]["demos"]))
+    return found
 
 
 def updated(text: str, name: str, content: str) -> str:
@@ -115,6 +120,7 @@ def page(text: str, groups: dict[str, Runs]) -> str:
         "headline": runs_table(part(groups, "pickplace-")),
         "axes": axes_table(part(groups, "pickplace-")),
         "tasks": runs_table(part(groups, "task-")),
+        "few-shot": runs_table(part(groups, "fewshot-")),
         "controls": runs_table(part(groups, "control-")),
         "failures": failures(part(groups, "pickplace-", "task-")),
     }

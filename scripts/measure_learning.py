@@ -3,7 +3,8 @@
 python scripts/measure_learning.py runs/<run> NAME [--full] [--episodes 500] [--axis-episodes 200]
 
 --full adds every way of being new, swapped sentences, and the policy without words or picture.
-What has been measured before is kept; delete the file to measure afresh.
+What has been measured before is kept; delete the file to measure afresh. "random" or "expert"
+instead of a run measures those.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from vla_gym.agents import builders, checkpoint
+from vla_gym.agents.config import TrainConfig
 from vla_gym.agents.head import count_parameters
-from vla_gym.evaluation.protocol import evaluate
+from vla_gym.evaluation.protocol import NAMES, evaluate
 from vla_gym.evaluation.records import EvalResult
 from vla_gym.files import replace_text
 from vla_gym.language.splits import AXES
@@ -25,8 +27,8 @@ from vla_gym.language.splits import AXES
 FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
 CURVES = ("step", "time_s", "validation/success", "rollout/success_rate", "teachers/curriculum")
 """What is kept of a run's metrics."""
-TOLD = ("env", "agent", "seed", "demos", "features", "blind", "encoder", "curriculum", "practice",
-        "num_envs")  # fmt: skip
+TOLD = ("env", "agent", "action_kind", "seed", "demos", "init", "features", "blind", "encoder",
+        "curriculum", "practice", "num_envs")  # fmt: skip
 """What is kept of a run's configuration."""
 
 
@@ -89,6 +91,16 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
         print(f"{name}, {question}: {result}", flush=True)
 
 
+def measure_named(policy: str, name: str, episodes: int) -> None:
+    """Measure a policy that learnt nothing."""
+    env = TrainConfig().env
+    result = evaluate(env, policy, episodes, "test", num_envs=25, name=name)
+    told = {"run": {"env": env, "demos": 0}, "head_parameters": 0, "minutes": 0, "steps": 0}
+    text = json.dumps({**told, "measured": {"none": figures(result)}}, indent=1) + "\n"
+    replace_text(FOLDER / f"{name}.json", text)
+    print(f"{name}: {result}", flush=True)
+
+
 def keep_curve(run: Path, name: str) -> None:
     """Copy the points of a run's learning curves."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
@@ -109,5 +121,8 @@ if __name__ == "__main__":
     parser.add_argument("--axis-episodes", type=int, default=200)
     args = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
+    if str(args.run) in NAMES:
+        measure_named(str(args.run), args.name, args.episodes)
+        raise SystemExit
     keep_curve(args.run, args.name)
     measure(args.run, args.name, args.full, args.episodes, args.axis_episodes)

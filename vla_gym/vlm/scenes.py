@@ -15,7 +15,7 @@ from vla_gym.vlm.phrases import Thing, draw_things
 from vla_gym.world.camera import FINGERS, Calibration, CameraPool
 from vla_gym.world.kinematics import DOWN
 from vla_gym.world.objects import KINDS, ObjectSpec
-from vla_gym.world.placement import Scatter
+from vla_gym.world.placement import Scatter, about, times
 from vla_gym.world.predicates import View
 from vla_gym.world.visuals import Visuals
 from vla_gym.world.world import World
@@ -25,6 +25,8 @@ POINT_HEIGHT = 0.025
 _FURNISHED = 0.2
 """Share of tables with a cabinet and two drawers."""
 _CAN_LIE = ("bottle", "can")
+_TOPPLED, _TILTED = 0.25, 0.3
+"""Share of tables on which something has been knocked over, and of held things that hang askew."""
 MIN_PIXELS = 12
 """An object that shows fewer pixels is neither asked for nor denied."""
 
@@ -169,6 +171,8 @@ class SceneSampler:
                 few = len(things) <= (4 if furnished else 3)
                 things = draw_things(rng, furnished) if few else things[:-1]
         scene = _Scene(things, pos, quat)
+        if rng.random() < _TOPPLED:
+            _topple(scene, rng)
         scene.rest = pos[:, 2].copy()
         if rng.random() < 0.15:
             _put_inside(scene, rng)
@@ -203,6 +207,8 @@ class SceneSampler:
         mat = self._mats[scene.pose] @ DOWN
         quat = np.zeros(4)
         mujoco.mju_mat2Quat(quat, mat.ravel())
+        if rng.random() < _TILTED:
+            quat = times(about(("x", "y")[int(rng.integers(2))], rng.normal(0, 0.7)), quat)
         scene.quat[k] = quat
         scene.pos[k] = self._tcp[scene.pose] + mat @ [0, 0, rng.uniform(-0.012, 0.006)]
         scene.width = 2 * KINDS[thing.kind].half_extents[1] * thing.scale
@@ -223,6 +229,24 @@ class _Scene:
 
 def _spec(thing: Thing) -> ObjectSpec:
     return ObjectSpec(thing.kind, thing.size, thing.rgb)
+
+
+def _topple(scene: _Scene, rng: Generator) -> None:
+    """Lay one thing that may stand upright on its side, as a hand does that misses it."""
+    upright = [i for i, t in enumerate(scene.things) if _can_topple(t)]
+    if not upright:
+        return
+    k = upright[int(rng.integers(len(upright)))]
+    thing = scene.things[k]
+    # a handle ends up level with the table or above it
+    down = times(about("y", -np.pi / 2), about("z", rng.uniform(-np.pi / 2, np.pi / 2)))
+    scene.quat[k] = times(about("z", rng.uniform(-np.pi, np.pi)), down)
+    scene.pos[k, 2] = KINDS[thing.kind].half_extents[0] * thing.scale
+
+
+def _can_topple(thing: Thing) -> bool:
+    kind = KINDS[thing.kind]
+    return kind.graspable and not kind.rolls and kind.grip != "square" and not kind.slippery
 
 
 def _put_inside(scene: _Scene, rng: Generator) -> None:
