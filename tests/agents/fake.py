@@ -172,7 +172,7 @@ class FakeGrounder:
     def __init__(self) -> None:
         self.calls: list[int] = []
 
-    def ground(self, images: NDArray, instructions: Any) -> Any:
+    def ground(self, images: NDArray, instructions: Any, chosen: Any = None) -> Any:
         self.calls.append(len(images))
         point = torch.zeros(len(images), 2, 2)
         confidence = torch.zeros(len(images), 2)

@@ -76,3 +76,16 @@ def test_nothing_fits_leaves_the_highest():
     heat[3, 3] = -6.0
     left = choose(heat, Phrase("cube", superlative="leftmost"), ask, locate)
     assert divmod(int(left.argmax()), 16) == (3, 3) and np.isfinite(left.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("was", "cell"), [((4, 3), (4, 3)), ((8, 11), (8, 12)), ((12, 6), (12, 6)), ((0, 15), None)]
+)
+def test_what_was_chosen_is_followed_wherever_it_is_carried(was, cell):
+    chosen = (torch.tensor(was[::-1]) + 0.5) / 8 - 1
+    phrase = Phrase("cube", superlative="leftmost")
+    heat = choose(ask(str(plain(phrase))), phrase, ask, locate, chosen=chosen)
+    assert (heat.max() < -5) if cell is None else divmod(int(heat.argmax()), 16) == cell
+    undecided = torch.full((2,), float("nan"))
+    heat = choose(ask(str(plain(phrase))), phrase, ask, locate, chosen=undecided)
+    assert divmod(int(heat.argmax()), 16) == (4, 3)

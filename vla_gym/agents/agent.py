@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vla_gym.agents.features import PolicyFeatures
+from vla_gym.agents.features import Features
 from vla_gym.agents.tokens import ActionTokens, fit_width
 
 
@@ -28,7 +28,7 @@ class HeadAgent:
     def __init__(
         self,
         policy: Any,
-        features: PolicyFeatures,
+        features: Features,
         tokens: ActionTokens | None = None,
         deterministic: bool = True,
         venv: Any = None,

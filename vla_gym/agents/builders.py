@@ -10,7 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from vla_gym.agents.config import TrainConfig, layout_of
 from vla_gym.agents.demos import Demos
-from vla_gym.agents.features import PolicyFeatures
+from vla_gym.agents.features import Features, PolicyFeatures
 from vla_gym.agents.pooled import PooledFeatures
 from vla_gym.agents.policies import HeadPolicy, HeadSACPolicy
 from vla_gym.agents.ppo import SparsePPO
@@ -67,7 +67,7 @@ def make_encoder(config: TrainConfig) -> Any:
 
 def make_features(
     venv: Any, config: TrainConfig, encoder: Any = None, blind: str | None = None
-) -> PolicyFeatures | PooledFeatures:
+) -> Features:
     """Features for an environment, as the configuration wants them."""
     if config.features == "pooled":
         eyes = encoder or make_encoder(config)
@@ -100,7 +100,7 @@ def make_teachers(config: TrainConfig, venv: Any) -> dict[str, Teacher]:
 
 def wrap(
     venv: Any,
-    features: PolicyFeatures | PooledFeatures,
+    features: Features,
     tokens: ActionTokens | None,
     teachers: Mapping[str, Teacher] | None = None,
 ) -> AgentVecEnv:

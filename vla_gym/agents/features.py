@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -98,6 +98,36 @@ class Tracking:
     """What is left of the memory's confidence after a step."""
 
 
+class Features(Protocol):
+    """What turns observations into a head's input: `PolicyFeatures`, or a control in its place."""
+
+    space: Any
+    source: Any
+
+    def reset(self, mask: NDArray[np.bool_]) -> None:
+        """As `PolicyFeatures.reset`."""
+
+    def observe(self, obs: dict[str, Any], instructions: tuple[str, ...]) -> NDArray[np.float32]:  # type: ignore[empty-body]
+        """As `PolicyFeatures.observe`."""
+
+    def advance(
+        self,
+        obs: dict[str, Any],
+        instructions: tuple[str, ...],
+        done: NDArray[np.bool_],
+        last: dict[int, dict[str, Any]],
+        old_instructions: tuple[str, ...],
+    ) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float32]]]:
+        """As `PolicyFeatures.advance`."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, NDArray]:  # type: ignore[empty-body]
+        """As `PolicyFeatures.state_dict`."""
+
+    def load_state_dict(self, state: dict[str, NDArray]) -> None:
+        """As `PolicyFeatures.load_state_dict`."""
+
+
 class PolicyFeatures:
     """Batched observations to flat feature vectors, with one memory per world.
 
@@ -115,7 +145,8 @@ class PolicyFeatures:
     def __init__(
         self, n: int, source: Source, tracking: Tracking | None = None, skills: bool = False
     ) -> None:
-        self.n, self.source, self.tracking = n, source, tracking or Tracking()
+        self.n, self.tracking = n, tracking or Tracking()
+        self.source: Any = source
         self.length = sum(layout(skills).values())
         self.space = spaces.Box(-np.inf, np.inf, (self.length,), np.float32)
         self.skill = np.zeros((n, len(SKILLS) if skills else 0), np.float32)

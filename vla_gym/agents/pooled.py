@@ -36,7 +36,7 @@ class PooledFeatures:
         self.n, self.encoder, self.blind = n, encoder, blind
         self.length = sum(POOLED.values())
         self.space = spaces.Box(-np.inf, np.inf, (self.length,), np.float32)
-        self.source = None
+        self.source: Any = None
 
     def reset(self, mask: NDArray[np.bool_]) -> None:
         """Nothing is remembered."""

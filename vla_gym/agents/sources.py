@@ -21,6 +21,8 @@ ROLES = ("object", "target")
 """The parts of a sentence that a policy asks for; as in `vla_gym.vlm`."""
 GRASP_PLANE_M = 0.025
 """Height of the plane on which pixels are placed: half the height of the small objects [m]."""
+SURE = 0.6
+"""Confidence from which a thing that a comparison chose is followed, instead of compared again."""
 PRIVILEGED_NOISE_M = 0.006
 """Spread of the error added to true positions, fixed for an episode: what good grounding has [m]."""
 WORDLESS = "put the thing into the other thing"
@@ -92,19 +94,21 @@ class ClipSource:
     def __init__(self, grounder: Any, calibration: Any, n: int, blind: str = "none") -> None:
         self.grounder, self.blind = grounder, blind
         self.camera = CameraTracker(n, calibration)
-        self._ended = self.camera.pose
+        self.chosen = np.full((n, len(ROLES), 2), np.nan)
+        self._ended, self._ended_chosen = self.camera.pose, self.chosen.copy()
         self._verbs = Skills(grounder.encoder) if hasattr(grounder, "encoder") else None
 
     def reset(self, ids: NDArray[np.int64]) -> None:
-        """Forget where these worlds' cameras stand: every episode may have another."""
-        self._ended[ids] = self.camera.pose[ids]
+        """Forget where these worlds' cameras stand, and what was chosen there."""
+        self._ended[ids], self._ended_chosen[ids] = self.camera.pose[ids], self.chosen[ids]
         self.camera.reset(ids)
+        self.chosen[ids] = np.nan
 
     @property
     def memory(self) -> dict[str, NDArray]:
         """See `Source.memory`."""
-        camera = self.camera
-        return {"camera": camera.mean, "camera_cov": camera.cov, "camera_odds": camera.odds}
+        camera = {"camera": self.camera.mean, "camera_cov": self.camera.cov}
+        return {**camera, "camera_odds": self.camera.odds, "chosen": self.chosen}
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
@@ -114,10 +118,13 @@ class ClipSource:
         if self.blind == "image":
             return _nothing(n)
         words = [WORDLESS] * n if self.blind == "instruction" else list(instructions)
-        found = self.grounder.ground(obs["image"], words)
         # after a world's present picture, the last one of its ended episode may follow
         now = np.zeros(n, bool)
         now[np.unique(ids, return_index=True)[1]] = True
+        chosen = np.where(now[:, None, None], self.chosen[ids], self._ended_chosen[ids])
+        found = self.grounder.ground(obs["image"], words, chosen)
+        sure = (_numpy(found.confidence) > SURE)[..., None]
+        self.chosen[ids[now]] = np.where(sure, _numpy(found.point), chosen)[now]
         if found.hand is not None:
             tcp = np.asarray(obs["proprio"])[now][:, PROPRIO["tcp_pos"]]
             self.camera.update(

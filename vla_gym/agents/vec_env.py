@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from vla_gym.agents.features import PolicyFeatures
+from vla_gym.agents.features import Features
 from vla_gym.agents.tokens import N_MOTION, ActionTokens, fit_width
 
 
@@ -46,7 +46,7 @@ class AgentVecEnv(VecEnvWrapper):
     """
 
     def __init__(
-        self, venv: VecEnv, features: PolicyFeatures, tokens: ActionTokens | None = None,
+        self, venv: VecEnv, features: Features, tokens: ActionTokens | None = None,
         teachers: Mapping[str, Teacher] | None = None,
     ) -> None:  # fmt: skip
         action: spaces.Space = spaces.Box(-1.0, 1.0, (N_MOTION,), np.float32)

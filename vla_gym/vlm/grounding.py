@@ -161,22 +161,35 @@ class Grounder:
             return torch.zeros(0, len(ROLES), self.encoder.embed_dim, device=self.encoder.device)
         return torch.stack(self._queries(instructions))
 
-    def ground(self, images: NDArray[np.uint8] | Tensor, instructions: Sequence[str]) -> Grounding:
+    def ground(
+        self,
+        images: NDArray[np.uint8] | Tensor,
+        instructions: Sequence[str],
+        chosen: NDArray | None = None,
+    ) -> Grounding:
         """Look for each role's thing in each picture.
 
         Args:
             images: Shape (n, H, W, 3) uint8.
             instructions: One per picture.
+            chosen: Where each role's thing was a moment ago, if a comparison has chosen it ("the
+                leftmost cube"); nan where none has. Shape (n, len(ROLES), 2), picture coordinates.
         """
-        return self.ground_features(self.encoder.encode_image(images), instructions)
+        return self.ground_features(self.encoder.encode_image(images), instructions, chosen)
 
     @torch.inference_mode()
-    def ground_features(self, features: ImageFeatures, instructions: Sequence[str]) -> Grounding:
+    def ground_features(
+        self,
+        features: ImageFeatures,
+        instructions: Sequence[str],
+        chosen: NDArray | None = None,
+    ) -> Grounding:
         """The same as `ground`, from features that were computed before.
 
         Args:
             features: Of n pictures.
             instructions: One per picture.
+            chosen: As in `ground`.
         """
         requests = self._requests(instructions)
         queries = self.queries([request.plain for request in requests])
@@ -191,8 +204,9 @@ class Grounder:
                 shift = shifts[i : i + 1] if shifts is not None else None
                 of_roles = heat[i, : len(ROLES)]
                 heat[i, : len(ROLES)] = self._reasoned(
-                    request, of_roles, features.tokens[i : i + 1], shift
-                )
+                    request, of_roles, features.tokens[i : i + 1], shift,
+                    None if chosen is None else torch.as_tensor(chosen[i]).to(heat),
+                )  # fmt: skip
         if reader is not None:
             confidence = heat.amax(dim=(-2, -1)).sigmoid()
         else:
@@ -219,8 +233,9 @@ class Grounder:
         return heat.view(*heat.shape[:2], *self.encoder.grid)
 
     def _reasoned(
-        self, request: Request, heat: Tensor, tokens: Tensor, shift: Tensor | None
-    ) -> Tensor:
+        self, request: Request, heat: Tensor, tokens: Tensor, shift: Tensor | None,
+        chosen: Tensor | None,
+    ) -> Tensor:  # fmt: skip
         """One picture's maps, each with nothing left but the thing that is meant."""
 
         def ask(text: str) -> Tensor:
@@ -234,6 +249,7 @@ class Grounder:
                 maps[r] = choose(
                     ask(str(plain(phrase))), phrase, ask,
                     lambda m: soft_argmax(m[None], shift)[0], self.calibration,
+                    None if chosen is None else chosen[r],
                 )  # fmt: skip
         return torch.stack(maps)
 

@@ -22,6 +22,8 @@ _REACH = 2
 """Cells around a peak that belong to it."""
 _OFF = -30.0
 """Logit of cells that were ruled out."""
+_STRIDE = 0.35
+"""How far from where it was a thing is looked for again, in the picture of width 2."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,12 @@ def choose(
     ask: Callable[[str], Tensor],
     locate: Callable[[Tensor], Tensor],
     calibration: Calibration | None = None,
+    chosen: Tensor | None = None,
 ) -> Tensor:
     """Leave of a map only the thing that a phrase means.
+
+    A comparison is about the scene as it was when the words were said: the leftmost cube is still
+    meant when it has been carried to the right. Who has chosen before says where that was.
 
     Args:
         heat: Logits of what fits the plain phrase. Shape (gh, gw).
@@ -106,11 +112,19 @@ def choose(
         locate: From logits (k, gh, gw) to picture coordinates (k, 2).
         calibration: The camera, to compare places on the table; without it they are compared in
             the picture.
+        chosen: Where the thing was that was chosen a moment ago, in picture coordinates (2,); nan
+            to choose now. Then the nearest that fits the plain phrase is taken, and nothing if all
+            are too far.
 
     Returns:
         The map, switched off except around one peak. Shape (gh, gw).
     """
     peaks = _peaks(heat)
+    if chosen is not None and not chosen.isnan().any():
+        maps = torch.stack([_around(heat, peak) for peak in peaks])
+        away = (locate(maps) - chosen).norm(dim=-1)
+        near = int(away.argmin())
+        return maps[near] if away[near] < _STRIDE else torch.full_like(heat, _OFF)
     if phrase.other_than and len(peaks) > 1:
         bad = ask(str(replace(plain(phrase), colour=phrase.other_than)))
         nearby = functional.max_pool2d(bad[None, None], 3, 1, 1)[0, 0]
