@@ -14,7 +14,7 @@ from vla_gym.robots.robot import Robot
 from vla_gym.safety.limits import Limits
 from vla_gym.world.objects import KINDS
 
-THRESHOLD = 0.4
+THRESHOLD = 0.45
 """CLIP's confidence from which a thing counts as there; `vla_gym.vlm.grounding.THERE`."""
 SHOULDER = np.array([0.0, 0.0, 0.333])
 """Where the arm's reach is measured from [m]."""
