@@ -11,4 +11,8 @@ for package in "gymnasium[mujoco]" gymnasium-robotics metaworld panda-gym "robos
   # shellcheck disable=SC2086 - some need a second package that they do not ask for
   "$folder/bin/python" -m pip install --quiet $package || echo "left out: $package" >&2
 done
+# the packages settle on one MuJoCo, but another one's files may be left lying between
+version="$("$folder/bin/python" -m pip show mujoco | sed -n 's/^Version: //p')"
+"$folder/bin/python" -m pip uninstall --quiet --yes mujoco mujoco-core mujoco-studio 2> /dev/null
+"$folder/bin/python" -m pip install --quiet "mujoco==$version"
 "$folder/bin/python" -m pip freeze | grep -iE '^(mujoco|gymnasium|gymnasium-robotics|metaworld|panda-gym|pybullet|robosuite|numpy)=='
