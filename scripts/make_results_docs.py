@@ -100,11 +100,13 @@ def failures(groups: dict[str, Runs]) -> list[str]:
 
 
 def part(groups: dict[str, Runs], *prefixes: str) -> dict[str, Runs]:
-    """Those whose name begins so; those that differ in demonstrations, by their number."""
-    found = {name: runs for name, runs in groups.items() if name.startswith(prefixes)}
-    if prefixes == ("fewshot-",):
-        return dict(sorted(found.items(), key=lambda item: item[1][0]["run"]["demos"]))
-    return found
+    """Those whose name begins so."""
+    return {name: runs for name, runs in groups.items() if name.startswith(prefixes)}
+
+
+def by_demos(groups: dict[str, Runs]) -> dict[str, Runs]:
+    """Ordered by the number of demonstrations."""
+    return dict(sorted(groups.items(), key=lambda item: item[1][0]["run"]["demos"]))
 
 
 def updated(text: str, name: str, content: str) -> str:
@@ -120,7 +122,7 @@ def page(text: str, groups: dict[str, Runs]) -> str:
         "headline": runs_table(part(groups, "pickplace-")),
         "axes": axes_table(part(groups, "pickplace-")),
         "tasks": runs_table(part(groups, "task-")),
-        "few-shot": runs_table(part(groups, "fewshot-")),
+        "few-shot": runs_table(by_demos(part(groups, "fewshot-"))),
         "controls": runs_table(part(groups, "control-")),
         "failures": failures(part(groups, "pickplace-", "task-")),
     }

@@ -134,7 +134,7 @@ def test_names_that_are_not_known():
 def test_pooled_features_know_picture_and_words_unless_they_are_hidden(blind):
     venv = FakePickPlace(2)
     obs, _ = venv.reset(seed=0)
-    features = PooledFeatures(2, ClipEncoder(), blind)
+    features = PooledFeatures(ClipEncoder(), blind)
     rows = features.observe(obs, ("put the red cube in the bowl", "push the blue can"))
     assert rows.shape == (2, *features.space.shape) and np.isfinite(rows).all()
     seen, said = rows[:, :CLIP_WIDTH], rows[:, CLIP_WIDTH : 2 * CLIP_WIDTH]
@@ -151,4 +151,4 @@ def test_pooled_features_want_vectors_of_their_width():
         embed_dim, name = 512, "ViT-B-32"
 
     with pytest.raises(InvalidConfigError, match="--features clip"):
-        PooledFeatures(2, Other())
+        PooledFeatures(Other())

@@ -71,7 +71,7 @@ def make_features(
     """Features for an environment, as the configuration wants them."""
     if config.features == "pooled":
         eyes = encoder or make_encoder(config)
-        return PooledFeatures(venv.num_envs, eyes, blind or config.blind)
+        return PooledFeatures(eyes, blind or config.blind)
     source = make_source(
         venv, config.features, blind or config.blind, encoder or config.encoder, config.seed
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -98,17 +99,32 @@ class Tracking:
     """What is left of the memory's confidence after a step."""
 
 
-class Features(Protocol):
-    """What turns observations into a head's input: `PolicyFeatures`, or a control in its place."""
+class Features:
+    """Turns batched observations into a head's input; this base remembers nothing."""
 
     space: Any
-    source: Any
+    """Of one world's features."""
+    source: Any = None
+    """Who finds the named things, if anybody does."""
 
     def reset(self, mask: NDArray[np.bool_]) -> None:
-        """As `PolicyFeatures.reset`."""
+        """Forget worlds in which an episode begins; call before `observe`.
 
-    def observe(self, obs: dict[str, Any], instructions: tuple[str, ...]) -> NDArray[np.float32]:  # type: ignore[empty-body]
-        """As `PolicyFeatures.observe`."""
+        Args:
+            mask: Shape (n,).
+        """
+
+    def observe(self, obs: dict[str, Any], instructions: tuple[str, ...]) -> NDArray[np.float32]:
+        """Features of one observation per world.
+
+        Args:
+            obs: Observations, as the environment returns them; leading axis n.
+            instructions: The n sentences.
+
+        Returns:
+            Shape (n, f).
+        """
+        raise NotImplementedError
 
     def advance(
         self,
@@ -118,17 +134,40 @@ class Features(Protocol):
         last: dict[int, dict[str, Any]],
         old_instructions: tuple[str, ...],
     ) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float32]]]:
-        """As `PolicyFeatures.advance`."""
-        raise NotImplementedError
+        """Features after a step in which some worlds began anew.
 
-    def state_dict(self) -> dict[str, NDArray]:  # type: ignore[empty-body]
-        """As `PolicyFeatures.state_dict`."""
+        Args:
+            obs: Observations; already of the next episode where `done`.
+            instructions: The sentences that belong to `obs`.
+            done: Worlds whose episode ended. Shape (n,).
+            last: World -> last observation of its ended episode, where features of it are wanted
+                (episodes cut off by the step limit; others need none).
+            old_instructions: The sentences before the step.
+
+        Returns:
+            Features (n, f), and world -> features of its last observation.
+        """
+        rows = self.observe(obs, instructions)
+        if not last:
+            return rows, {}
+        ended = self.observe(seen_of(last.values(), obs), tuple(old_instructions[i] for i in last))
+        return rows, dict(zip(last, ended, strict=True))
+
+    def state_dict(self) -> dict[str, NDArray]:
+        """The memory, as copies."""
+        return {}
 
     def load_state_dict(self, state: dict[str, NDArray]) -> None:
-        """As `PolicyFeatures.load_state_dict`."""
+        """Return to a memory from `state_dict`."""
 
 
-class PolicyFeatures:
+def seen_of(rows: Iterable[dict[str, Any]], like: dict[str, Any]) -> dict[str, NDArray]:
+    """Single observations as a batch: the parts that features are made from, if `like` has them."""
+    rows = list(rows)
+    return {k: np.stack([row[k] for row in rows]) for k in ("image", "proprio") if k in like}
+
+
+class PolicyFeatures(Features):
     """Batched observations to flat feature vectors, with one memory per world.
 
     The memory keeps the last confident place of each thing, because the gripper hides what it is
@@ -156,24 +195,12 @@ class PolicyFeatures:
         self.fresh = np.ones(n, bool)
 
     def reset(self, mask: NDArray[np.bool_]) -> None:
-        """Forget worlds in which an episode begins; call before `observe`.
-
-        Args:
-            mask: Shape (n,).
-        """
+        """As in `Features`."""
         self.fresh |= mask
         self.source.reset(np.flatnonzero(mask))
 
     def observe(self, obs: dict[str, Any], instructions: tuple[str, ...]) -> NDArray[np.float32]:
-        """Features of one observation per world.
-
-        Args:
-            obs: Observations, as the environment returns them; leading axis n.
-            instructions: The n sentences.
-
-        Returns:
-            Laid out as `layout`. Shape (n, f).
-        """
+        """As in `Features`, laid out as `layout`."""
         ids = np.arange(self.n)
         self._track(ids, self.source.locate(obs, instructions, ids))
         self._read(instructions)
@@ -187,28 +214,13 @@ class PolicyFeatures:
         last: dict[int, dict[str, Any]],
         old_instructions: tuple[str, ...],
     ) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float32]]]:
-        """Features after a step in which some worlds began anew, with one encoding for all.
-
-        Args:
-            obs: Observations; already of the next episode where `done`.
-            instructions: The sentences that belong to `obs`.
-            done: Worlds whose episode ended. Shape (n,).
-            last: World -> last observation of its ended episode, where features of it are wanted
-                (episodes cut off by the step limit; others need none).
-            old_instructions: The sentences before the step.
-
-        Returns:
-            Features (n, f), and world -> features of its last observation.
-        """
+        """As in `Features`, with one encoding for both."""
         ids, ends = np.arange(self.n), np.array(sorted(last), np.int64)
         finals: dict[int, NDArray[np.float32]] = {}
         both, words = obs, instructions
         if len(ends) and self.source.past:
-            both = {
-                key: np.concatenate([obs[key], np.stack([last[i][key] for i in ends])])
-                for key in ("image", "proprio")
-                if key in obs
-            }
+            ended = seen_of((last[i] for i in ends), obs)
+            both = {key: np.concatenate([obs[key], rows]) for key, rows in ended.items()}
             words = (*instructions, *(old_instructions[i] for i in ends))
         if len(ends) and not self.source.past:
             finals = self._assemble_last(ends, last)
@@ -226,11 +238,11 @@ class PolicyFeatures:
         return self._assemble(ids, obs["proprio"]), finals
 
     def state_dict(self) -> dict[str, NDArray]:
-        """The memory, as copies."""
+        """As in `Features`."""
         return {name: array.copy() for name, array in self._memory().items()}
 
     def load_state_dict(self, state: dict[str, NDArray]) -> None:
-        """Return to a memory from `state_dict`."""
+        """As in `Features`."""
         for name, array in self._memory().items():
             array[...] = state[name]
 

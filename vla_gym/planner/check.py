@@ -12,10 +12,9 @@ from vla_gym.planner.scene import Scene, Thing
 from vla_gym.robots.panda import PANDA
 from vla_gym.robots.robot import Robot
 from vla_gym.safety.limits import Limits
+from vla_gym.vlm import THERE as THRESHOLD
 from vla_gym.world.objects import KINDS
 
-THRESHOLD = 0.45
-"""CLIP's confidence from which a thing counts as there; `vla_gym.vlm.grounding.THERE`."""
 SHOULDER = np.array([0.0, 0.0, 0.333])
 """Where the arm's reach is measured from [m]."""
 _TAKEN = ("grasp", "lift", "move", "place", "stand_up")

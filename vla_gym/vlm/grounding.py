@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vla_gym.vlm import THERE
 from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.phrases import HAND_NAMES
@@ -33,9 +34,6 @@ _WINDOW = 2
 _HAND_WINDOW, _HAND_SOFTNESS = 3, 2.0
 """The hand is seen as two fingers apart; its middle is between them."""
 _LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
-THERE = 0.45
-"""Confidence from which a thing counts as being there. On 800 validation pictures it loses 4.7% of
-what is there, and refuses 95.5% of what is not."""
 _Z_CONFIDENT = 3.0  # standard deviations above the map's mean at which confidence is 1/2
 
 
