@@ -14,6 +14,7 @@ from vla_gym.vlm.dense import encode_dense
 from vla_gym.vlm.pretrain_data import (
     NOTHING,
     Queries,
+    cell_aims,
     cell_truth,
     phrase_targets,
     role_targets,
@@ -63,13 +64,15 @@ class Losses:
     """Place of every bare phrase in every picture where one thing bears it."""
     facts: Tensor
     """Kind and colour read off cells and off queries by one and the same linear map."""
+    votes: Tensor
+    """Distance of where each cell says its thing's middle is from there [cells]."""
 
     def total(self) -> Tensor:
         """Weighted sum."""
         presence = 0.2 * self.presence + 0.3 * self.others
         place = 0.5 * self.place + 0.3 * self.others_place
-        more = 0.2 * self.contrast + 0.7 * self.point + self.shape + 0.5 * self.sure + self.facts
-        return presence + place + more
+        geometry = 0.7 * self.point + self.shape + 0.5 * self.votes
+        return presence + place + geometry + 0.2 * self.contrast + 0.5 * self.sure + self.facts
 
     def numbers(self) -> dict[str, float]:
         """Plain values by name."""
@@ -158,7 +161,21 @@ def compute(
     about_cells = _facts(facts(tokens).flatten(0, 1), cell_truth(views).reshape(-1, 4))
     words = torch.cat([read[: n * k].flatten(0, 1), read[n * k :, 0]])
     about_words = _facts(facts(words), np.concatenate([queries.meant.reshape(-1, 4), queries.told]))
-    return Losses(*terms, *more, about_cells + about_words)
+    votes = _votes(told[..., :2], _cells(gh, gw).to(device), cell_aims(views))
+    return Losses(*terms, *more, about_cells + about_words, votes)
+
+
+def _cells(gh: int, gw: int) -> Tensor:
+    """Column and row of each cell, in its tokens' order. Shape (gh * gw, 2)."""
+    rows = torch.arange(gh).repeat_interleave(gw)
+    return torch.stack([torch.arange(gw).repeat(gh), rows], dim=-1).float()
+
+
+def _votes(shift: Tensor, cell: Tensor, aims: NDArray) -> Tensor:
+    size = (cell.amax(0) + 1).cpu()
+    goal = ((torch.from_numpy(aims) + 1) / 2 * size - 0.5).to(cell) - cell
+    known = ~goal.isnan().any(-1)
+    return functional.smooth_l1_loss(shift[known], goal[known], beta=0.1)
 
 
 def _tensors(arrays: tuple[NDArray, ...], device: torch.device) -> tuple[Tensor, ...]:
@@ -215,9 +232,7 @@ def _geometry(
         gw: Columns of cells.
     """
     point = truth[:, :2]
-    rows = torch.arange(gh).repeat_interleave(gw)
-    cols = torch.arange(gw).repeat(gh)
-    cell = torch.stack([cols, rows], -1).to(heat)
+    cell = _cells(gh, gw).to(heat)
     size = torch.tensor([gw, gh]).to(heat)
     aim = (point + 1) / 2 * size - 0.5
     away = (cell[None] - aim[:, None]).abs().amax(-1)

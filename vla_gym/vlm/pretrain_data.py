@@ -127,6 +127,8 @@ NOTHING = len(_KINDS)
 """Stands for "no object" among kinds."""
 ABSENT = -1
 """Slot of a role that nothing in the picture plays."""
+_SHOWN = 0.2
+"""Share of a cell that a thing must cover to be spoken for by it."""
 _STRAYS = 24
 """Phrases about anything, asked of every picture of a batch."""
 _CAPTION = "on the table the robot arm holds is there are and with lies picture photo of"
@@ -349,3 +351,18 @@ def cell_truth(views: Views) -> NDArray[np.float32]:
     truth[share < 0.35] = np.nan
     truth[cover.sum(axis=1) == 0, 0] = NOTHING
     return truth
+
+
+def cell_aims(views: Views) -> NDArray[np.float32]:
+    """Where the thing that each cell shows most of should be pointed at; nan where there is none.
+
+    Args:
+        views: The pictures.
+
+    Returns:
+        u right, v down, [-1, 1]. Shape (n, gh * gw, 2).
+    """
+    cover = views.cover.reshape(*views.cover.shape[:2], -1)
+    aims = views.point[np.arange(len(cover))[:, None], cover.argmax(axis=1)]
+    aims[cover.max(axis=1) < _SHOWN] = np.nan
+    return aims

@@ -25,8 +25,10 @@ POINT_HEIGHT = 0.025
 _FURNISHED = 0.2
 """Share of tables with a cabinet and two drawers."""
 _CAN_LIE = ("bottle", "can")
-_TOPPLED, _TILTED = 0.25, 0.3
+_TOPPLED, _TILTED = 0.3, 0.3
 """Share of tables on which something has been knocked over, and of held things that hang askew."""
+_CROWD_GAP = 0.03
+"""Most room between two things that were moved together [m]."""
 MIN_PIXELS = 12
 """An object that shows fewer pixels is neither asked for nor denied."""
 
@@ -70,6 +72,7 @@ class SceneSampler:
         grid: Cells of the truth map along each side.
         wrist_share: Share of pictures from the wrist camera.
         wide_share: Share of pictures that look like `Visuals.wide`.
+        crowd_share: Share of pictures in which two things, alike if there are such, stand close by.
         n_threads: Render threads.
         n_poses: Arm poses to draw from.
     """
@@ -81,6 +84,7 @@ class SceneSampler:
         grid: int = 16,
         wrist_share: float = 0.25,
         wide_share: float = 0.0,
+        crowd_share: float = 0.4,
         n_threads: int = 2,
         n_poses: int = 800,
     ) -> None:
@@ -90,6 +94,7 @@ class SceneSampler:
         quality.numquads, quality.numslices, quality.numstacks = 1, 16, 8
         self.pool = CameraPool(self.world, size=size, n_threads=n_threads)
         self.grid, self.wrist_share, self.wide_share = grid, wrist_share, wide_share
+        self.crowd_share = crowd_share
         self._poses, self._tcp, self._mats = _arm_poses(self.world, n_poses)
 
     def sample(self, rng: Generator, strength: float = 1.0) -> Views:
@@ -171,6 +176,8 @@ class SceneSampler:
                 few = len(things) <= (4 if furnished else 3)
                 things = draw_things(rng, furnished) if few else things[:-1]
         scene = _Scene(things, pos, quat)
+        if rng.random() < self.crowd_share:
+            _crowd(scene, rng)
         if rng.random() < _TOPPLED:
             _topple(scene, rng)
         scene.rest = pos[:, 2].copy()
@@ -197,10 +204,11 @@ class SceneSampler:
 
     def _hold(self, scene: _Scene, k: int, rng: Generator) -> None:
         thing = scene.things[k]
-        low = scene.pos[k, :2]
-        near = np.linalg.norm(self._tcp[:, :2] - low, axis=1) < rng.choice([0.05, 0.5])
-        high = self._tcp[:, 2] > thing.half_height + 0.012
-        choice = np.flatnonzero(near & high)
+        below = int(rng.integers(len(scene.things)))  # as when it is put on that
+        near = np.linalg.norm(self._tcp[:, :2] - scene.pos[below, :2], axis=1)
+        floor = 2 * scene.things[below].half_height if below != k else 0.0
+        high = self._tcp[:, 2] > floor + thing.half_height + 0.012
+        choice = np.flatnonzero((near < rng.choice([0.05, 0.5])) & high)
         if not len(choice):
             return
         scene.pose = int(rng.choice(choice))
@@ -229,6 +237,32 @@ class _Scene:
 
 def _spec(thing: Thing) -> ObjectSpec:
     return ObjectSpec(thing.kind, thing.size, thing.rgb)
+
+
+def _crowd(scene: _Scene, rng: Generator) -> None:
+    """Move one thing right beside another, of its colour or kind if there is one."""
+    things, fixed = scene.things, ("cabinet", "drawer", "line")
+    loose = [i for i, t in enumerate(things) if t.kind not in fixed]
+    pairs = [(i, j) for i in loose for j in loose if i != j]
+    alike = [
+        (i, j)
+        for i, j in pairs
+        if things[i].kind == things[j].kind or things[i].word == things[j].word
+    ]
+    if not pairs:
+        return
+    choice = alike if alike and rng.random() < 0.8 else pairs
+    i, j = choice[int(rng.integers(len(choice)))]
+    radius = np.array([_spec(t).radius for t in things])
+    for _ in range(8):
+        far = radius[i] + radius[j] + rng.uniform(-0.004, _CROWD_GAP)
+        angle = rng.uniform(-np.pi, np.pi)
+        spot = scene.pos[j, :2] + far * np.array([np.cos(angle), np.sin(angle)])
+        others = [k for k in range(len(things)) if k not in (i, j) and things[k].kind != "line"]
+        away = np.linalg.norm(scene.pos[others, :2] - spot, axis=1) - radius[others] - radius[i]
+        if (away > 0).all() and 0.33 < spot[0] < 0.68 and abs(spot[1]) < 0.28:
+            scene.pos[i, :2] = spot
+            return
 
 
 def _topple(scene: _Scene, rng: Generator) -> None:

@@ -166,7 +166,9 @@ class _Painter:
 
     def load(self, world: World, i: int) -> None:
         world.batch.get_model(i, self.model)
-        world.batch.get_data(i, self.data)
+        # nothing sleeps in a picture: what stands still may have been put elsewhere
+        self.model.opt.enableflags &= ~mujoco.mjtEnableBit.mjENBL_SLEEP.value
+        self.data.qpos[:] = world.qpos[i]
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
 

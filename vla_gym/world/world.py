@@ -55,7 +55,7 @@ class World:
     def __init__(self, n: int, n_slots: int = 6, n_threads: int = 0, robot: Robot = PANDA) -> None:
         self.n, self.n_slots, self.robot = n, n_slots, robot
         self.model = scene.build_model(robot, n_slots)
-        self.batch = Batch(self.model, n, n_threads)
+        self.batch = Batch(self.model, n, n_threads, persistent=True)  # sleeping needs it
         self._rows = np.arange(n)
         bind = self.batch.bind
         self.qpos, self.qvel, self.ctrl = bind("qpos"), bind("qvel"), bind("ctrl")
@@ -296,6 +296,7 @@ class World:
             pos: Object origins; ignored where absent. Shape (m, n_slots, 3), [m].
             quat: Orientations. Shape (m, n_slots, 4).
         """
+        self._wake(ids)
         here = self.present[ids][..., None]
         pose = np.concatenate([pos, quat], axis=-1)
         parked = self._qpos0[self._slot_qpos]
@@ -311,6 +312,7 @@ class World:
 
     def move(self, i: int, slot: int, xy: tuple[float, float]) -> None:
         """Put one thing of one world elsewhere on the table, at rest; it counts as begun there."""
+        self._wake(np.array([i]))
         self.qpos[i, self._slot_qpos[slot, :2]] = xy
         self.start_pos[i, slot, :2] = xy
         self.qvel[i, self._slot_dof[slot]] = 0.0
@@ -372,12 +374,24 @@ class World:
         parked = (np.abs(self.qpos[:, at] - self._qpos0[at]) < 1e-6).all(axis=2)
         self.diverged |= (parked & self.present).any(axis=1)
 
+    def _wake(self, ids: Ids) -> None:
+        """Simulate everything again, also what has come to rest; needed where poses are written."""
+        state = self.batch.state[ids]
+        self.batch.reset(ids=ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self.batch.state[ids] = state
+        self.forward(ids)  # the reset has blanked what follows from the state
+
     def forward(self, ids: Ids | None = None) -> None:
         """Recompute what follows from the state, without advancing time."""
         self.batch.forward(ids=ids)
 
     def get_state(self) -> dict[str, NDArray]:
-        """Everything needed to return here bit by bit, as copies."""
+        """Everything needed to return here bit by bit, as copies.
+
+        Which things sleep is no part of it, so all are woken: what follows is the same as after
+        `set_state`, and within micrometres of what would have been.
+        """
+        self._wake(self._rows)
         arrays = {f"field/{k}": v for k, v in self._all_fields().items()}
         arrays |= {"state": self.batch.state, "kind_id": self.kind_id}
         arrays |= {"size_id": self.size_id, "rgb": self.rgb, "start_pos": self.start_pos}
@@ -386,6 +400,7 @@ class World:
 
     def set_state(self, state: dict[str, NDArray]) -> None:
         """Return to a state from `get_state`."""
+        self._wake(self._rows)
         for name, array in self._all_fields().items():
             array[...] = state[f"field/{name}"]
         self.batch.state[...] = state["state"]
