@@ -95,9 +95,6 @@ class Tracking:
     """Distance from the estimate at which a grounding is taken for motion, and believed whole [m]."""
     leap_m: float = 0.12
     """Distance beyond which it is another thing, unless it is surer than the memory [m]."""
-    twin_m: float = 0.03
-    """Distance between two groundings at which they are of one thing, which is that one from whose
-    memory they are less far, unless both are near theirs [m]."""
     fade: float = 0.98
     """What is left of the memory's confidence after a step."""
 
@@ -263,9 +260,6 @@ class PolicyFeatures(Features):
         gain = np.where((confidence > known) & (known < rule.high), np.maximum(gain, 0.8), gain)
         leaps = away > rule.leap_m  # between two things there is nothing
         gain = np.where(leaps, confidence > known, gain)
-        twins = np.linalg.norm(found.xy[:, 0] - found.xy[:, 1], axis=-1) < rule.twin_m
-        mistaken = twins & (away[:, 1] > away[:, 0]) & (away[:, 1] > rule.moves_m)
-        gain[mistaken, 1] = 0.0
         gain = np.where(self.fresh[ids, None], 1.0, gain)
         self.xy[ids] += gain[..., None] * (found.xy - self.xy[ids])
         self.shape[ids] += gain[..., None] * (found.shape - self.shape[ids])

@@ -423,20 +423,20 @@ def nudge(
     along = (from_tcp * ahead).sum(axis=1)
     side = from_tcp - along[:, None] * ahead
     aside = np.linalg.norm(side, axis=1)
-    low = tcp[:, 2] < 0.030
-    pushing = low & (along > 0) & (aside < 0.35 * (behind - 0.025) + 0.004)
-    start = thing.pos[:, :2] - ahead * behind[:, None]
-    to = np.concatenate([start - tcp[:, :2], np.zeros((n, 1))], axis=1)
-    off = np.linalg.norm(to[:, :2], axis=1)
-    height = np.where(off < 0.012, 0.014, np.maximum(0.09, _tallest(world, thing) + 0.02))
-    to[:, 2] = height - tcp[:, 2]
-    to[:, :2] *= np.clip(1.0 - (to[:, 2] - 0.02) / 0.05, 0.0, 1.0)[:, None]
+    hover = np.maximum(0.076, _tallest(world, thing) + 0.006)
+    past = np.maximum(along - behind, 0.0) + np.maximum(-along, 0.0)
+    # a funnel about the way from behind the thing to its middle, and no edges for learners to miss
+    height = 0.014 + np.clip((np.hypot(aside, past) - 0.012) * 4, 0.0, hover)
+    up = height - tcp[:, 2]
+    ready = np.clip((0.014 - aside) / 0.010, 0.0, 1.0) * np.clip((0.05 - tcp[:, 2]) / 0.02, 0.0, 1.0)
+    ready *= along > 0
     # slippery things glide on, and are hard to get behind once they are past
     gentle = np.minimum(np.sqrt(left) / _GLIDE.mean(), 0.018)
     most = np.where(_SLIPPERY[thing.kind], gentle, 0.03)
-    forth = np.concatenate([ahead * np.minimum(left + 0.004, most)[:, None] + 0.7 * side,
-                            (0.014 - tcp[:, 2])[:, None]], axis=1)  # fmt: skip
-    return Motion(np.where(pushing[:, None], forth, to), np.zeros(n), -np.ones(n))
+    forth = ready * np.minimum(left + 0.004, most) + (1 - ready) * (along - behind)
+    delta = np.concatenate([ahead * forth[:, None] + side, up[:, None]], axis=1)
+    delta[:, :2] *= np.clip(1.0 - (up - 0.02) / 0.05, 0.0, 1.0)[:, None]
+    return Motion(delta, np.zeros(n), -np.ones(n))
 
 
 def _parts(goal: Predicate) -> list[Predicate]:

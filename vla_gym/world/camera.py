@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.util
+import math
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.errors import RenderingError, UnknownNameError
-from vla_gym.world.scene import CAMERAS
+from vla_gym.world.scene import CAMERAS, HIDDEN_GROUP
 from vla_gym.world.world import World
 
 _COARSE_SIZE = 256
@@ -164,6 +165,16 @@ class _Painter:
         self.camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._flipped = np.empty((size, size, 3), np.uint8)
 
+    def _out_of_view(self, camera: int) -> NDArray[np.bool_]:
+        """Primitives whose bounding spheres the camera does not see. Shape (ngeom,)."""
+        model, data = self.model, self.data
+        eye, mat = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
+        seen = (data.geom_xpos - eye) @ mat
+        tan = math.tan(math.radians(model.cam_fovy[camera]) / 2)
+        beyond = np.abs(seen[:, :2]).max(axis=1) + tan * seen[:, 2]
+        radius = model.geom_rbound
+        return (beyond > radius * math.hypot(1.0, tan)) & (radius > 0)  # planes have none
+
     def load(self, world: World, i: int) -> None:
         world.batch.get_model(i, self.model)
         # nothing sleeps in a picture: what stands still may have been put elsewhere
@@ -174,6 +185,7 @@ class _Painter:
 
     def draw(self, camera: int, out: NDArray, segmentation: bool) -> None:
         self.camera.fixedcamid = camera
+        self.model.geom_group[self._out_of_view(camera)] = HIDDEN_GROUP  # a third of the time
         self.scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmentation
         self.scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmentation
         mujoco.mjv_updateScene(

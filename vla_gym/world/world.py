@@ -57,6 +57,7 @@ class World:
         self.model = scene.build_model(robot, n_slots)
         self.batch = Batch(self.model, n, n_threads, persistent=True)  # sleeping needs it
         self._rows = np.arange(n)
+        self._roused = np.zeros(n, bool)
         bind = self.batch.bind
         self.qpos, self.qvel, self.ctrl = bind("qpos"), bind("qvel"), bind("ctrl")
         self._site_xpos, self._site_xmat = bind("site_xpos"), bind("site_xmat")
@@ -296,7 +297,7 @@ class World:
             pos: Object origins; ignored where absent. Shape (m, n_slots, 3), [m].
             quat: Orientations. Shape (m, n_slots, 4).
         """
-        self._wake(ids)
+        self._roused[ids] = True
         here = self.present[ids][..., None]
         pose = np.concatenate([pos, quat], axis=-1)
         parked = self._qpos0[self._slot_qpos]
@@ -312,7 +313,7 @@ class World:
 
     def move(self, i: int, slot: int, xy: tuple[float, float]) -> None:
         """Put one thing of one world elsewhere on the table, at rest; it counts as begun there."""
-        self._wake(np.array([i]))
+        self._roused[i] = True
         self.qpos[i, self._slot_qpos[slot, :2]] = xy
         self.start_pos[i, slot, :2] = xy
         self.qvel[i, self._slot_dof[slot]] = 0.0
@@ -329,6 +330,7 @@ class World:
         n = self.n_arm
         objects = self.qpos[ids][:, n + 2 :].copy()
         self.batch.reset(ids=ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self._roused[ids] = False
         self.qpos[ids, n + 2 :] = objects
         self.qpos[ids, :n] = angles
         self.qpos[ids, n : n + 2] = width / 2
@@ -369,21 +371,25 @@ class World:
         MuJoCo sets a world back to its model's defaults when its accelerations are no numbers any
         more; `diverged` tells which: there things are parked again.
         """
+        self._wake()
         self.batch.step(ids=ids, nstep=n_substeps, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
         at = self._slot_qpos[:, :2]
         parked = (np.abs(self.qpos[:, at] - self._qpos0[at]) < 1e-6).all(axis=2)
         self.diverged |= (parked & self.present).any(axis=1)
 
-    def _wake(self, ids: Ids) -> None:
-        """Simulate everything again, also what has come to rest; needed where poses are written."""
-        state = self.batch.state[ids]
-        self.batch.reset(ids=ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
-        self.batch.state[ids] = state
-        self.forward(ids)  # the reset has blanked what follows from the state
-
     def forward(self, ids: Ids | None = None) -> None:
         """Recompute what follows from the state, without advancing time."""
+        self._wake()
         self.batch.forward(ids=ids)
+
+    def _wake(self) -> None:
+        """Let nothing sleep on in worlds where a pose has been written: it would not be looked at."""
+        if self._roused.any():
+            ids = np.flatnonzero(self._roused)
+            state = self.batch.state[ids]
+            self.batch.reset(ids=ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+            self.batch.state[ids] = state
+            self._roused[ids] = False
 
     def get_state(self) -> dict[str, NDArray]:
         """Everything needed to return here bit by bit, as copies.
@@ -391,7 +397,8 @@ class World:
         Which things sleep is no part of it, so all are woken: what follows is the same as after
         `set_state`, and within micrometres of what would have been.
         """
-        self._wake(self._rows)
+        self._roused[:] = True
+        self.forward()
         arrays = {f"field/{k}": v for k, v in self._all_fields().items()}
         arrays |= {"state": self.batch.state, "kind_id": self.kind_id}
         arrays |= {"size_id": self.size_id, "rgb": self.rgb, "start_pos": self.start_pos}
@@ -400,7 +407,7 @@ class World:
 
     def set_state(self, state: dict[str, NDArray]) -> None:
         """Return to a state from `get_state`."""
-        self._wake(self._rows)
+        self._roused[:] = True
         for name, array in self._all_fields().items():
             array[...] = state[f"field/{name}"]
         self.batch.state[...] = state["state"]
