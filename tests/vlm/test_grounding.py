@@ -47,6 +47,19 @@ def test_soft_argmax_is_not_drawn_to_a_second_peak():
     assert u < -0.6 and v < -0.6
 
 
+def test_a_neighbours_cells_speak_of_the_neighbour():
+    row, mine, theirs = 8, 6, 8  # things two cells apart; their cells meet
+    heat, shifts = torch.full((1, 1, 16, 16), -9.0), torch.zeros(1, 16, 16, 2)
+    for col, middle, logit in ((5, mine, 3.0), (6, mine, 4.0), (7, theirs, 3.5), (8, theirs, 3.5)):
+        heat[0, 0, row, col] = logit
+        shifts[0, row, col, 0] = middle - col
+    blurred = soft_argmax(heat, shifts.flatten(1, 2), agree=1e6)[0, 0, 0]
+    u, v = soft_argmax(heat, shifts.flatten(1, 2))[0, 0]
+    truth = (mine + 0.5) / 8 - 1
+    assert abs(u - truth) < 0.06 < abs(blurred - truth)
+    assert v == pytest.approx((row + 0.5) / 8 - 1, abs=1e-3)
+
+
 def test_a_role_reader_survives_saving(tmp_path):
     torch.manual_seed(0)
     reader = RoleReader(32, 16)

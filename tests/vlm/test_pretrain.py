@@ -12,7 +12,7 @@ from vla_gym.language.vocabulary import COLOUR_SYNONYMS
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.phrases import UNHEARD, WORDS, deny, describe, draw_things, stray
 from vla_gym.vlm.pretrain import PretrainConfig, Trainer, pretrain
-from vla_gym.vlm.pretrain_data import vocabulary
+from vla_gym.vlm.pretrain_data import cell_aims, vocabulary
 from vla_gym.vlm.scenes import SceneSampler
 from vla_gym.vlm.tokens import learn_merges, vocabulary_size, write_merges
 from vla_gym.vlm.tower import ConvTower, fuse_batch_norm
@@ -43,6 +43,23 @@ def test_scenes_are_seeded_and_told_truly():
     a, b = shoot(), shoot()
     assert np.array_equal(a.images, b.images) and a.images.shape == (2, 128, 128, 3)
     assert np.array_equal(a.ground, b.ground)
+
+
+def test_hard_pairs_are_close_together_and_their_cells_aim_at_their_own_thing():
+    sampler = SceneSampler(16, n_threads=1, wrist_share=0.0, crowd_share=1.0)
+    views = sampler.sample(np.random.default_rng(6))
+    pairs = [(n, i, j) for n, row in enumerate(views.close) for i, j in row]
+    assert len(pairs) >= 12
+    gaps = [np.linalg.norm(views.ground[n, i] - views.ground[n, j]) for n, i, j in pairs]
+    assert max(gaps) < 0.2 and np.median(gaps) < 0.12
+    aims = cell_aims(views)
+    cover = views.cover.reshape(*views.cover.shape[:2], -1)
+    shown = cover.max(axis=1) >= 0.2
+    assert np.isnan(aims[~shown]).all() and not np.isnan(aims[shown]).any()
+    owner = cover.argmax(axis=1)
+    rows = np.arange(len(cover))[:, None]
+    assert np.array_equal(aims[shown], views.point[rows, owner][shown])
+    sampler.pool.close()
 
 
 def test_every_word_of_the_package_is_one_token(tmp_path):

@@ -9,7 +9,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from vla_gym.experts.skills import HOME_TOOL, HOVER, grasp_turn
+from vla_gym.world.kinematics import DOWN
 from vla_gym.world.objects import KINDS
+from vla_gym.world.placement import about
+from vla_gym.world.predicates import View
+from vla_gym.world.world import quat_to_mat
 
 HOME = 3.0
 """The beginning that episodes really have, see `Starts`."""
@@ -19,9 +24,9 @@ class Starts:
     """Puts worlds of a vector environment into other beginnings, numbered by what is left to do.
 
     From 0 to 1 the named thing is in the hand, first low over the other one, at 1 anywhere; from 1
-    to 2 it is in the hand ever lower over its own place; from 2 to 3 the open hand is about it, then
-    ever further off; 3 is home. The scene and the sentence stay, and nothing is told about what to
-    do there.
+    to 2 it is in the hand ever lower over its own place; from 2 to 2.5 the open hand is about it,
+    turned across its sides, and then ever higher and less turned; from there to 3 ever nearer to
+    home. The scene and the sentence stay, and nothing is told about what to do there.
 
     Args:
         venv: A `TabletopVectorEnv`.
@@ -52,7 +57,7 @@ class Starts:
         pos = np.array(world.object_pos[i])
         anywhere = rng.uniform([0.38, -0.25, 0.10], [0.66, 0.25, 0.24])
         there = pos[thing] + [*rng.normal(0.0, 0.004, 2), 0.0]
-        there[2] = max(there[2], 0.016)
+        there[2], turn = max(there[2], 0.016), 0.0
         if at <= 1.0:
             rim = pos[place, 2] + core.episodes[i].binding.specs[place].half_height
             over = np.array([*(pos[place, :2] + rng.normal(0.0, 0.01, 2)), rim])
@@ -61,8 +66,12 @@ class Starts:
         elif at <= 2.0:
             goal = there + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
         else:
-            goal = there + (at - 2.0) * (np.array(world.robot.home_tcp) - there)
-        qpos, off = self.solver.solve(goal, world.home_qpos)
+            up, away = min(2 * (at - 2.0), 1.0), max(2 * (at - 2.5), 0.0)
+            goal = there + [0.0, 0.0, up * HOVER]
+            goal += away * (np.array(world.robot.home_tcp) - goal)
+            view = View.of(world, core.named_slots[:, 0])
+            turn = (1.0 - up) * grasp_turn(view, HOME_TOOL)[i]
+        qpos, off = self.solver.solve(goal, world.home_qpos, quat_to_mat(about("z", turn)) @ DOWN)
         if off > 0.01:
             return False
         self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)

@@ -287,7 +287,8 @@ class Task:
         self, rng: Generator, kinds: Sequence[str], colours: Sequence[str],
         taken: Sequence[Pair], axes: Axes, plays: bool,
     ) -> Pair:  # fmt: skip
-        free = [(c, k) for c in colours for k in kinds if _is_apart((c, k), taken)]
+        barred = {(c, kind) for colour, kind in taken for c in _like(colour, tuple(colours))}
+        free = [(c, k) for c in colours for k in kinds if (c, k) not in barred]
         if "combinations" not in axes or plays:
             wanted = "combinations" in axes
             right = [p for p in free if _is_held_out(p) == wanted]
@@ -360,8 +361,10 @@ def _options(
     return kinds, colours
 
 
-def _is_apart(pair: Pair, taken: Sequence[Pair]) -> bool:
-    return not any(kind == pair[1] and _look_alike(colour, pair[0]) for colour, kind in taken)
+@functools.cache
+def _like(colour: str, others: tuple[str, ...]) -> frozenset[str]:
+    """Those of `others` that one might take for `colour`."""
+    return frozenset(other for other in others if _look_alike(colour, other))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ _LEAD = re.compile(
     r"away|there|the left|the right|the side|top)\b\s*"
 )
 _WINDOW = 2
-_HAND_WINDOW, _HAND_SOFTNESS = 3, 2.0
+_AGREE = 1.0
+"""How far apart cells may place the middle of what they speak of, to be of one thing [cells]."""
+_HAND_WINDOW, _HAND_AGREE, _HAND_SOFTNESS = 3, 2.0, 2.0
 """The hand is seen as two fingers apart; its middle is between them."""
 _LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
 _Z_CONFIDENT = 3.0  # standard deviations above the map's mean at which confidence is 1/2
@@ -78,7 +81,9 @@ def split_roles(instruction: str) -> tuple[str, str]:
     return parts[0], parts[-1] if len(parts) > 1 else ""
 
 
-def soft_argmax(heat: Tensor, shifts: Tensor | None = None, window: int = _WINDOW) -> Tensor:
+def soft_argmax(
+    heat: Tensor, shifts: Tensor | None = None, window: int = _WINDOW, agree: float = _AGREE
+) -> Tensor:
     """The middle of the peak: mean place under softmax, in a window that follows it.
 
     Args:
@@ -86,20 +91,27 @@ def soft_argmax(heat: Tensor, shifts: Tensor | None = None, window: int = _WINDO
         shifts: How far off each cell's middle the thing's middle is. Shape (n, gh * gw, 2),
             [cells].
         window: Cells on either side of the window's centre.
+        agree: How far apart cells that speak of one thing may place its middle [cells].
 
     Returns:
         u to the right and v down, [-1, 1]. Shape (..., 2).
     """
-    return read_peak(heat, shifts, window)[..., :2]
+    return read_peak(heat, shifts, window, agree)[..., :2]
 
 
-def read_peak(heat: Tensor, told: Tensor | None = None, window: int = _WINDOW) -> Tensor:
+def read_peak(
+    heat: Tensor, told: Tensor | None = None, window: int = _WINDOW, agree: float = _AGREE
+) -> Tensor:
     """`soft_argmax`, and the mean under the same weights of what else the cells say.
+
+    Where cells say how far off their thing's middle is, those count that agree with the highest
+    one: a neighbour's cells speak of the neighbour's middle.
 
     Args:
         heat: Logits. Shape (n, ..., gh, gw).
         told: Shifts, and after them anything else. Shape (n, gh * gw, 2 + c).
         window: Cells on either side of the window's centre.
+        agree: How far apart cells that speak of one thing may place its middle [cells].
 
     Returns:
         u, v, and the rest. Shape (..., 2 + c).
@@ -108,18 +120,20 @@ def read_peak(heat: Tensor, told: Tensor | None = None, window: int = _WINDOW) -
     flat = heat.reshape(-1, gh * gw)
     rows = torch.arange(gh, device=heat.device).repeat_interleave(gw)
     cols = torch.arange(gw, device=heat.device).repeat(gh)
-    best = flat.argmax(dim=-1)
-    centre = torch.stack([cols[best], rows[best]], dim=-1).float()
     cell = torch.stack([cols, rows], dim=-1).float()
+    spread = math.inf if told is None else agree
+    told = cell.new_zeros(1, gh * gw, 2) if told is None else told
+    each = torch.arange(len(flat), device=heat.device)
+    scene = each // (len(flat) // len(told))
+    votes = cell + told[..., :2]
+    centre = votes[scene, flat.argmax(dim=-1)]
     for _ in range(2):
         away = (cell[None] - centre.round()[:, None]).abs().amax(dim=-1)
-        weight = flat.masked_fill(away > window, float("-inf")).softmax(dim=-1)
-        centre = weight @ cell
-    rest = centre.new_zeros(len(centre), 0)
-    if told is not None:
-        weight = weight.view(len(told), -1, gh * gw)
-        read = torch.einsum("nqk,nkc->nqc", weight, told).flatten(0, 1)
-        centre, rest = centre + read[:, :2], read[:, 2:]
+        near = flat.masked_fill(away > window, float("-inf"))
+        off = (votes[scene] - centre[:, None]).square().sum(dim=-1)
+        weight = (near - off / (2 * spread**2)).softmax(dim=-1)
+        centre = torch.einsum("mk,mkc->mc", weight, votes[scene])
+    rest = torch.einsum("mk,mkc->mc", weight, told[scene, :, 2:])
     size = torch.tensor([gw, gh], device=heat.device, dtype=centre.dtype)
     found = torch.cat([(centre + 0.5) / size * 2 - 1, rest], dim=-1)
     return found.view(*heat.shape[:-2], -1)
@@ -216,7 +230,7 @@ class Grounder:
         told = torch.cat([shifts, reader.shapes(features.tokens)], dim=-1)
         n = len(ROLES)
         read = read_peak(heat[:, :n], told)
-        hand = soft_argmax(heat[:, n:] / _HAND_SOFTNESS, shifts, _HAND_WINDOW)[:, 0]
+        hand = soft_argmax(heat[:, n:] / _HAND_SOFTNESS, shifts, _HAND_WINDOW, _HAND_AGREE)[:, 0]
         return Grounding(
             heat[:, :n], read[..., :2], confidence[:, :n], read[..., 2:], hand, confidence[:, n]
         )
