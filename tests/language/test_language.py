@@ -12,6 +12,7 @@ from vla_gym.language.splits import SPLITS, rng_for
 from vla_gym.language.vocabulary import (
     COLOURS,
     KIND_NOUNS,
+    _basic_name,
     all_colours,
     colour_distance,
     colour_name,
@@ -162,3 +163,8 @@ def test_splits_are_disjoint_and_repeatable():
         rng_for("valid", 0)
     with pytest.raises(InvalidConfigError):
         rng_for("train", -1)
+
+
+def test_the_quick_way_to_a_colours_name_is_the_slow_one():
+    for shade in np.random.default_rng(2).random((500, 3)):
+        assert _basic_name(*shade.tolist()) == colour_name(shade)

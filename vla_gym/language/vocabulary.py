@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Sequence
 
@@ -103,6 +104,7 @@ SIZE_WORDS: dict[str, tuple[str, ...]] = {
 # IEC 61966-2-1: linear sRGB to XYZ under D65, and the white point
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _WHITE = _TO_XYZ.sum(axis=1)
+_TO_RATIO = (_TO_XYZ / _WHITE[:, None]).tolist()
 
 
 def all_colours() -> dict[str, RGB]:
@@ -162,6 +164,22 @@ def colour_name(rgb: Sequence[float] | NDArray, words: dict[str, RGB] | None = N
     return list(words)[int(away.argmin())]
 
 
+def _basic_name(r: float, g: float, b: float) -> str:
+    """`colour_name` among the basic words, in plain numbers: scenes ask for it again and again."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
+    x, y, z = (
+        ratio ** (1 / 3) if ratio > (6 / 29) ** 3 else ratio / (3 * (6 / 29) ** 2) + 4 / 29
+        for ratio in (sum(m * c for m, c in zip(row, linear, strict=True)) for row in _TO_RATIO)
+    )
+    here = (116 * y - 16, 500 * (x - y), 200 * (y - z))
+    return min(_basic_labs(), key=lambda pair: math.dist(pair[1], here))[0]
+
+
+@functools.cache
+def _basic_labs() -> list[tuple[str, list[float]]]:
+    return list(zip(COLOURS, _labs(tuple(COLOURS.values())).tolist(), strict=True))
+
+
 @functools.cache
 def _labs(colours: tuple[RGB, ...]) -> NDArray:
     return lab(np.array(colours))
@@ -193,6 +211,7 @@ def jitter(rng: Generator, word: str, strength: float = 1.0) -> RGB:
     for _ in range(20):
         gain = 1 + strength * rng.uniform(-0.10, 0.06)
         shade = np.clip(base * gain + strength * rng.normal(0, 0.015, 3), 0.0, 1.0)
-        if word not in COLOURS or colour_name(shade) == word:
-            return float(shade[0]), float(shade[1]), float(shade[2])
+        r, g, b = shade.tolist()
+        if word not in COLOURS or _basic_name(r, g, b) == word:
+            return r, g, b
     return colour_rgb(word)

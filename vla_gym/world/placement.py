@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,15 +108,25 @@ class Scatter:
         keep_out: _Rectangle | None,
     ) -> NDArray | None:  # fmt: skip
         spots = np.full((len(radii), 2), np.inf)
+        room = [float(radius) for radius in radii]
+        placed: list[tuple[float, float, float]] = []
+        # plain numbers: a handful of things is too few for arrays to pay
         for i in order:
+            (x, y), half = areas[i]
+            reach_x, reach_y = (float(h + self.grow * (h > 0)) for h in half)
             for _ in range(20):
-                center, half = areas[i]
-                spot = center + (half + self.grow * (half > 0)) * rng.uniform(-1, 1, 2)
-                apart = np.linalg.norm(spots - spot, axis=1) - radii - radii[i]
-                room = float(radii[i]) + self.min_gap
-                free = keep_out is None or not keep_out.meets(spot, room)
-                if free and (apart >= self.min_gap).all():
+                to_x, to_y = rng.uniform(-1, 1, 2)
+                spot_x, spot_y = x + reach_x * to_x, y + reach_y * to_y
+                apart = all(
+                    math.hypot(spot_x - other_x, spot_y - other_y) - radius - room[i] >= self.min_gap
+                    for other_x, other_y, radius in placed
+                )
+                if not apart:
+                    continue
+                spot = np.array([spot_x, spot_y])
+                if keep_out is None or not keep_out.meets(spot, room[i] + self.min_gap):
                     spots[i] = spot
+                    placed.append((spot_x, spot_y, room[i]))
                     break
             else:
                 return None
