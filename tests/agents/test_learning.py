@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from stable_baselines3 import SAC
 
 from tests.agents.fake import FakeExpert, FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
@@ -168,3 +169,23 @@ def test_acting_does_not_touch_learnings_chance(demos):
     a = success(model.policy, ActionTokens(), 5)
     assert torch.equal(torch.rand(1), expected)
     assert a == success(model.policy, ActionTokens(), 5)
+
+
+def test_without_demonstrations_chance_holds_the_gripper_for_spells(monkeypatch):
+    config = config_for("sac")
+    config.demos, config.sac.gripper_spells = 0, 0.5
+    model, _ = model_for(config, None)
+
+    def still(*args, **kwargs):
+        return np.zeros((8, 7), np.float32), np.zeros((8, 7), np.float32)
+
+    monkeypatch.setattr(SAC, "_sample_action", still)
+    grips = []
+    for _ in range(100):
+        actions, stored = model._sample_action(0, n_envs=8)
+        assert np.array_equal(actions, stored) and not actions[:, :6].any()
+        grips.append(actions[:, 6])
+        model.num_timesteps += 8
+    moved = np.array(grips)
+    assert 0.3 < (moved != 0).mean() < 0.7 and set(np.unique(moved)) == {-1.0, 0.0, 1.0}
+    assert (moved[1:] == moved[:-1]).mean() > 0.8

@@ -97,6 +97,9 @@ class SACConfig:
     """Weight of the squared distance to demonstrated actions at the start."""
     imitation_half_life: float = 5_000.0
     """Gradient steps in which that weight halves."""
+    gripper_spells: float = 0.15
+    """Without demonstrations: share of spells of five steps in which chance opens or closes the
+    gripper."""
 
 
 @dataclass

@@ -19,6 +19,10 @@ from vla_gym.agents.policies import HeadSACPolicy
 from vla_gym.agents.ppo import shorten
 
 
+_SPELL, _GRIPPER = 5, 6
+"""Steps that chance keeps the gripper open or closed, and the gripper's place in an action."""
+
+
 class SparseSAC(StoresExecuted, SAC):
     """Stable-Baselines3's SAC after RLPD (Ball et al. 2023), with a fading pull to demonstrations.
 
@@ -36,6 +40,8 @@ class SparseSAC(StoresExecuted, SAC):
         policy_delay: Critic steps per actor step.
         imitation: Weight of the squared distance to demonstrated actions at the start.
         imitation_half_life: Gradient steps in which that weight halves.
+        gripper_spells: Share of spells of `_SPELL` steps in which chance moves the gripper; what opens
+            or closes for one step alone takes hold of nothing.
         kwargs: As for `stable_baselines3.SAC`.
     """
 
@@ -52,8 +58,10 @@ class SparseSAC(StoresExecuted, SAC):
         policy_delay: int = 2,
         imitation: float = 1.0,
         imitation_half_life: float = 10_000.0,
+        gripper_spells: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        self.gripper_spells = gripper_spells
         self.demo_share, self.final_lr, self.critic_warmup = demo_share, final_lr, critic_warmup
         self.policy_delay, self.imitation = policy_delay, imitation
         self.imitation_half_life = imitation_half_life
@@ -86,7 +94,15 @@ class SparseSAC(StoresExecuted, SAC):
     ) -> tuple[np.ndarray, np.ndarray]:
         """A warm-started head acts from the first step; an untrained one begins at random."""
         starts = 0 if self.demo_buffer is not None else learning_starts
-        return super()._sample_action(starts, action_noise, n_envs)
+        actions, stored = super()._sample_action(starts, action_noise, n_envs)
+        if self.gripper_spells:
+            # drawn from the count of steps, so that a resumed run draws the same
+            spell = self.num_timesteps // (n_envs * _SPELL)
+            rng = np.random.default_rng([self.seed or 0, spell])
+            chance = rng.random(n_envs) < self.gripper_spells
+            grip = np.where(rng.random(n_envs) < 0.5, -1.0, 1.0)
+            actions[chance, _GRIPPER] = stored[chance, _GRIPPER] = grip[chance]
+        return actions, stored
 
     def anneal(self, progress: float) -> None:
         """Shorten the steps.
