@@ -177,15 +177,16 @@ def test_without_demonstrations_chance_holds_the_gripper_for_spells(monkeypatch)
     model, _ = model_for(config, None)
 
     def still(*args, **kwargs):
-        return np.zeros((8, 7), np.float32), np.zeros((8, 7), np.float32)
+        return tuple(np.full((8, 7), 0.5, np.float32) for _ in range(2))
 
     monkeypatch.setattr(SAC, "_sample_action", still)
     grips = []
     for _ in range(100):
         actions, stored = model._sample_action(0, n_envs=8)
-        assert np.array_equal(actions, stored) and not actions[:, :6].any()
+        assert np.array_equal(actions, stored)
+        assert np.array_equal(actions[:, :6].any(axis=1), actions[:, 6] == 0.5)
         grips.append(actions[:, 6])
         model.num_timesteps += 8
     moved = np.array(grips)
-    assert 0.3 < (moved != 0).mean() < 0.7 and set(np.unique(moved)) == {-1.0, 0.0, 1.0}
+    assert 0.3 < (moved != 0.5).mean() < 0.7 and set(np.unique(moved)) == {-1.0, 0.5, 1.0}
     assert (moved[1:] == moved[:-1]).mean() > 0.8

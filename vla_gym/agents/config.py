@@ -98,8 +98,8 @@ class SACConfig:
     imitation_half_life: float = 5_000.0
     """Gradient steps in which that weight halves."""
     gripper_spells: float = 0.15
-    """Without demonstrations: share of spells of five steps in which chance opens or closes the
-    gripper."""
+    """Without demonstrations: share of spells of five steps in which the hand stays and chance opens
+    or closes the gripper."""
 
 
 @dataclass

@@ -40,8 +40,8 @@ class SparseSAC(StoresExecuted, SAC):
         policy_delay: Critic steps per actor step.
         imitation: Weight of the squared distance to demonstrated actions at the start.
         imitation_half_life: Gradient steps in which that weight halves.
-        gripper_spells: Share of spells of `_SPELL` steps in which chance moves the gripper; what opens
-            or closes for one step alone takes hold of nothing.
+        gripper_spells: Share of spells of `_SPELL` steps in which the hand stays and chance moves the
+            gripper; who rises while the fingers close takes hold of nothing.
         kwargs: As for `stable_baselines3.SAC`.
     """
 
@@ -101,7 +101,9 @@ class SparseSAC(StoresExecuted, SAC):
             rng = np.random.default_rng([self.seed or 0, spell])
             chance = rng.random(n_envs) < self.gripper_spells
             grip = np.where(rng.random(n_envs) < 0.5, -1.0, 1.0)
-            actions[chance, _GRIPPER] = stored[chance, _GRIPPER] = grip[chance]
+            for rows in (actions, stored):
+                rows[chance] = 0.0
+                rows[chance, _GRIPPER] = grip[chance]
         return actions, stored
 
     def anneal(self, progress: float) -> None:
