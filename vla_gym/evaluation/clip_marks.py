@@ -126,11 +126,17 @@ def denying(grounder: Grounder, seen: ImageFeatures, shots: Shots, rng: Generato
     return [Mark("not there, and said so", float((sure < THERE).mean()), len(sure), ">= 0.95")]
 
 
+_APART = 0.1
+"""Pairs that are seen nearer to each other than this are one place: a cube in its bowl
+[half widths of the picture]."""
+
+
 def telling_roles(grounder: Grounder, seen: ImageFeatures, shots: Shots) -> Mark:
-    """Ask which of the two things of a sentence is which."""
+    """Ask which of the two things of a sentence is which, unless one is all but at the other."""
     first, last = shots.named.T
     rows = np.arange(len(first))
     both = (first != last) & shots.visible[rows, first] & shots.visible[rows, last]
+    both &= np.linalg.norm(shots.uv[rows, first] - shots.uv[rows, last], axis=1) > _APART
     uv = grounder.ground_features(seen, shots.instructions).point.cpu().numpy()
 
     def gap(role: int, slot: NDArray) -> NDArray:

@@ -127,8 +127,6 @@ NOTHING = len(_KINDS)
 """Stands for "no object" among kinds."""
 ABSENT = -1
 """Slot of a role that nothing in the picture plays."""
-_CLOSE = 0.6
-"""Share of sentences about things that are hard to tell apart, where there are such."""
 _SHOWN = 0.2
 """Share of a cell that a thing must cover to be spoken for by it."""
 _STRAYS = 24
@@ -182,11 +180,10 @@ def make_queries(
     """
     texts, slots, captions, meant = [], [], [], []
     said: dict[str, Phrase] = {}
-    scenes = zip(views.things, views.relations, views.close, views.pixels, strict=True)
-    for things, relations, close, pixels in scenes:
+    for things, relations, pixels in zip(views.things, views.relations, views.pixels, strict=True):
         rows = _phrases(rng, things, n_phrases, said)
         rows += [_denial(rng, things, said) for _ in range(n_denied)]
-        rows += [_instruction(rng, things, close) for _ in range(n_instructions)]
+        rows += [_instruction(rng, things) for _ in range(n_instructions)]
         rows += [_of_hand(rng, pixels, said) for _ in range(n_hand)]
         texts.append([text for text, _, _ in rows])
         slots.append([roles for _, roles, _ in rows])
@@ -248,11 +245,8 @@ def _of_hand(rng: Generator, pixels: NDArray, said: dict[str, Phrase]) -> Row:
     return (phrase.text, (len(pixels) - 1, ABSENT), (phrase, None))
 
 
-def _instruction(rng: Generator, things: list[Thing], close: list[tuple[int, int]]) -> Row:
+def _instruction(rng: Generator, things: list[Thing]) -> Row:
     i, j = (int(k) for k in rng.choice(len(things), 2, replace=False))
-    if close and rng.random() < _CLOSE:
-        i, j = close[int(rng.integers(len(close)))]
-        i, j = (i, j) if rng.random() < 0.7 else (j, i)
     first, second = _name(rng, things, i), _name(rng, things, j)
     if rng.random() < 0.1:
         first, i = deny(rng, things), ABSENT

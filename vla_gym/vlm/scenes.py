@@ -61,8 +61,6 @@ class Views:
     """What lies in each slot."""
     relations: list[list[tuple[str, int, int]]] = field(default_factory=list)
     """Facts: ("in", object, container) or ("held", object, -1)."""
-    close: list[list[tuple[int, int]]] = field(default_factory=list)
-    """Pairs that are hard to tell apart: one beside, in or over the other."""
 
 
 class SceneSampler:
@@ -151,7 +149,7 @@ class SceneSampler:
         return Views(
             images, cover, pixels, point, ground, self._shapes(wrist), wrist,
             self.pool.calibration("fixed"), cameras, [s.things for s in scenes],
-            [s.relations for s in scenes], [s.close for s in scenes],
+            [s.relations for s in scenes],
         )  # fmt: skip
 
     def _shapes(self, wrist: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -210,13 +208,9 @@ class SceneSampler:
         near = np.linalg.norm(self._tcp[:, :2] - scene.pos[below, :2], axis=1)
         floor = 2 * scene.things[below].half_height if below != k else 0.0
         high = self._tcp[:, 2] > floor + thing.half_height + 0.012
-        reach = rng.choice([0.05, 0.5])
-        choice = np.flatnonzero((near < reach) & high)
+        choice = np.flatnonzero((near < rng.choice([0.05, 0.5])) & high)
         if not len(choice):
             return
-        scene.close = [pair for pair in scene.close if k not in pair]
-        if below != k and reach < 0.1:
-            scene.close.append((k, below))
         scene.pose = int(rng.choice(choice))
         mat = self._mats[scene.pose] @ DOWN
         quat = np.zeros(4)
@@ -239,7 +233,6 @@ class _Scene:
     rest: NDArray = field(default_factory=lambda: np.zeros(0))
     """Height of each thing's middle when it lies on the table [m]."""
     relations: list[tuple[str, int, int]] = field(default_factory=list)
-    close: list[tuple[int, int]] = field(default_factory=list)
 
 
 def _spec(thing: Thing) -> ObjectSpec:
@@ -269,7 +262,6 @@ def _crowd(scene: _Scene, rng: Generator) -> None:
         away = np.linalg.norm(scene.pos[others, :2] - spot, axis=1) - radius[others] - radius[i]
         if (away > 0).all() and 0.33 < spot[0] < 0.68 and abs(spot[1]) < 0.28:
             scene.pos[i, :2] = spot
-            scene.close.append((i, j))
             return
 
 
@@ -307,7 +299,6 @@ def _put_inside(scene: _Scene, rng: Generator) -> None:
     lift = scene.things[a].half_height + box.floor * scale - scene.things[b].half_height
     scene.pos[a] = scene.pos[b] + [*rng.uniform(-0.015, 0.015, 2), lift]
     scene.relations.append(("in", a, b))
-    scene.close.append((a, b))
 
 
 def _centroids(hot: NDArray[np.bool_]) -> NDArray:
