@@ -408,7 +408,7 @@ def push(world: World, thing: View, spot: NDArray) -> Motion:
 def nudge(
     world: World, thing: View, ahead: NDArray, behind: NDArray | float, left: NDArray
 ) -> Motion:
-    """Go down behind `thing` with closed fingers and push.
+    """Go down behind `thing` with closed fingers and push; back up where the hand is aside.
 
     Args:
         world: The worlds.
@@ -428,8 +428,8 @@ def nudge(
     # a funnel about the way from behind the thing to its middle, and no edges for learners to miss
     height = 0.014 + np.clip((np.hypot(aside, past) - 0.012) * 4, 0.0, hover)
     up = height - tcp[:, 2]
-    ready = np.clip((0.014 - aside) / 0.010, 0.0, 1.0) * np.clip((0.05 - tcp[:, 2]) / 0.02, 0.0, 1.0)
-    ready *= along > 0
+    ready = np.clip((0.014 - aside) / 0.010, 0.0, 1.0) * (along > 0)
+    ready *= np.clip((0.05 - tcp[:, 2]) / 0.02, 0.0, 1.0)
     # slippery things glide on, and are hard to get behind once they are past
     gentle = np.minimum(np.sqrt(left) / _GLIDE.mean(), 0.018)
     most = np.where(_SLIPPERY[thing.kind], gentle, 0.03)

@@ -219,9 +219,7 @@ def _place(heat: Tensor, goal: Tensor) -> Tensor:
     return -(share * heat.log_softmax(-1)).sum(-1).mean()
 
 
-def _geometry(
-    heat: Tensor, told: Tensor, truth: Tensor, gh: int, gw: int
-) -> tuple[Tensor, Tensor]:
+def _geometry(heat: Tensor, told: Tensor, truth: Tensor, gh: int, gw: int) -> tuple[Tensor, Tensor]:
     """Losses of point and shape, read off the cells around the aim.
 
     Args:

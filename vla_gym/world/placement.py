@@ -117,11 +117,11 @@ class Scatter:
             for _ in range(20):
                 to_x, to_y = rng.uniform(-1, 1, 2)
                 spot_x, spot_y = x + reach_x * to_x, y + reach_y * to_y
-                apart = all(
-                    math.hypot(spot_x - other_x, spot_y - other_y) - radius - room[i] >= self.min_gap
+                gaps = (
+                    math.hypot(spot_x - other_x, spot_y - other_y) - radius - room[i]
                     for other_x, other_y, radius in placed
                 )
-                if not apart:
+                if any(gap < self.min_gap for gap in gaps):
                     continue
                 spot = np.array([spot_x, spot_y])
                 if keep_out is None or not keep_out.meets(spot, room[i] + self.min_gap):

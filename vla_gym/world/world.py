@@ -383,7 +383,7 @@ class World:
         self.batch.forward(ids=ids)
 
     def _wake(self) -> None:
-        """Let nothing sleep on in worlds where a pose has been written: it would not be looked at."""
+        """Let nothing sleep on in worlds where a pose has been written."""
         if self._roused.any():
             ids = np.flatnonzero(self._roused)
             state = self.batch.state[ids]
