@@ -117,25 +117,23 @@ def read_peak(
         u, v, and the rest. Shape (..., 2 + c).
     """
     gh, gw = heat.shape[-2:]
-    flat = heat.reshape(-1, gh * gw)
     rows = torch.arange(gh, device=heat.device).repeat_interleave(gw)
     cols = torch.arange(gw, device=heat.device).repeat(gh)
     cell = torch.stack([cols, rows], dim=-1).float()
     spread = math.inf if told is None else agree
     told = cell.new_zeros(1, gh * gw, 2) if told is None else told
-    each = torch.arange(len(flat), device=heat.device)
-    scene = each // (len(flat) // len(told))
+    flat = heat.reshape(len(told), -1, gh * gw)
     votes = cell + told[..., :2]
-    centre = votes[scene, flat.argmax(dim=-1)]
+    best = flat.argmax(dim=-1)[..., None].expand(-1, -1, 2)
+    centre = votes.gather(1, best)
     for _ in range(2):
-        away = (cell[None] - centre.round()[:, None]).abs().amax(dim=-1)
+        away = torch.cdist(centre.round(), cell, p=math.inf)
+        off = torch.cdist(centre, votes, compute_mode="donot_use_mm_for_euclid_dist")
         near = flat.masked_fill(away > window, float("-inf"))
-        off = (votes[scene] - centre[:, None]).square().sum(dim=-1)
-        weight = (near - off / (2 * spread**2)).softmax(dim=-1)
-        centre = torch.einsum("mk,mkc->mc", weight, votes[scene])
-    rest = torch.einsum("mk,mkc->mc", weight, told[scene, :, 2:])
+        weight = (near - off.square() / (2 * spread**2)).softmax(dim=-1)
+        centre = weight @ votes
     size = torch.tensor([gw, gh], device=heat.device, dtype=centre.dtype)
-    found = torch.cat([(centre + 0.5) / size * 2 - 1, rest], dim=-1)
+    found = torch.cat([(centre + 0.5) / size * 2 - 1, weight @ told[..., 2:]], dim=-1)
     return found.view(*heat.shape[:-2], -1)
 
 
