@@ -96,36 +96,35 @@ def soft_argmax(
     Returns:
         u to the right and v down, [-1, 1]. Shape (..., 2).
     """
-    return read_peak(heat, shifts, window, agree)[..., :2]
+    return find_peak(heat, shifts, window, agree)[0]
 
 
-def read_peak(
-    heat: Tensor, told: Tensor | None = None, window: int = _WINDOW, agree: float = _AGREE
-) -> Tensor:
-    """`soft_argmax`, and the mean under the same weights of what else the cells say.
+def find_peak(
+    heat: Tensor, shifts: Tensor | None = None, window: int = _WINDOW, agree: float = _AGREE
+) -> tuple[Tensor, Tensor]:
+    """`soft_argmax`, and the weights of the cells that it comes from.
 
     Where cells say how far off their thing's middle is, those count that agree with the highest
     one: a neighbour's cells speak of the neighbour's middle.
 
     Args:
         heat: Logits. Shape (n, ..., gh, gw).
-        told: Shifts, and after them anything else. Shape (n, gh * gw, 2 + c).
-        window: Cells on either side of the window's centre.
-        agree: How far apart cells that speak of one thing may place its middle [cells].
+        shifts: As in `soft_argmax`.
+        window: As in `soft_argmax`.
+        agree: As in `soft_argmax`.
 
     Returns:
-        u, v, and the rest. Shape (..., 2 + c).
+        u and v, shape (..., 2), and weights, shape (n or 1, all in between, gh * gw).
     """
     gh, gw = heat.shape[-2:]
     rows = torch.arange(gh, device=heat.device).repeat_interleave(gw)
     cols = torch.arange(gw, device=heat.device).repeat(gh)
     cell = torch.stack([cols, rows], dim=-1).float()
-    spread = math.inf if told is None else agree
-    told = cell.new_zeros(1, gh * gw, 2) if told is None else told
-    flat = heat.reshape(len(told), -1, gh * gw)
-    votes = cell + told[..., :2]
+    spread = math.inf if shifts is None else agree
+    votes = cell[None] if shifts is None else cell + shifts
+    flat = heat.reshape(len(votes), -1, gh * gw)
     best = flat.argmax(dim=-1)[..., None].expand(-1, -1, 2)
-    centre = votes.gather(1, best)
+    centre, weight = votes.gather(1, best), flat
     for _ in range(2):
         away = torch.cdist(centre.round(), cell, p=math.inf)
         off = torch.cdist(centre, votes, compute_mode="donot_use_mm_for_euclid_dist")
@@ -133,8 +132,7 @@ def read_peak(
         weight = (near - off.square() / (2 * spread**2)).softmax(dim=-1)
         centre = weight @ votes
     size = torch.tensor([gw, gh], device=heat.device, dtype=centre.dtype)
-    found = torch.cat([(centre + 0.5) / size * 2 - 1, weight @ told[..., 2:]], dim=-1)
-    return found.view(*heat.shape[:-2], -1)
+    return ((centre + 0.5) / size * 2 - 1).view(*heat.shape[:-2], 2), weight
 
 
 class Grounder:
@@ -225,12 +223,15 @@ class Grounder:
             confidence = (peak - _Z_CONFIDENT).sigmoid() * (queries.abs().sum(-1) > 0)
         if reader is None or shifts is None:
             return Grounding(heat, soft_argmax(heat), confidence)
-        told = torch.cat([shifts, reader.shapes(features.tokens)], dim=-1)
         n = len(ROLES)
-        read = read_peak(heat[:, :n], told)
+        point, weight = find_peak(heat[:, :n], shifts)
+        # cells outside all windows have no weight, and need not be asked
+        cells = weight.sum(dim=1).topk(min(n * (2 * _WINDOW + 1) ** 2, weight.shape[-1])).indices
+        asked = features.tokens.take_along_dim(cells[..., None], dim=1)
+        shape = weight.take_along_dim(cells[:, None], dim=2) @ reader.shapes(asked)
         hand = soft_argmax(heat[:, n:] / _HAND_SOFTNESS, shifts, _HAND_WINDOW, _HAND_AGREE)[:, 0]
         return Grounding(
-            heat[:, :n], read[..., :2], confidence[:, :n], read[..., 2:], hand, confidence[:, n]
+            heat[:, :n], point, confidence[:, :n], shape, hand, confidence[:, n]
         )
 
     def _heat(self, tokens: Tensor, queries: Tensor) -> Tensor:
