@@ -16,6 +16,8 @@ from vla_gym.evaluation.statistics import format_rate
 ROOT = Path(__file__).parents[1]
 RESULTS, AXES, MARKS = "results", "axes", "marks"
 """Names of the marks between which tables stand."""
+
+
 def marks_table(path: Path) -> str:
     """What CLIP was asked and how well it answered."""
     if not path.is_file():

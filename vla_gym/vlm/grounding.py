@@ -230,9 +230,7 @@ class Grounder:
         asked = features.tokens.take_along_dim(cells[..., None], dim=1)
         shape = weight.take_along_dim(cells[:, None], dim=2) @ reader.shapes(asked)
         hand = soft_argmax(heat[:, n:] / _HAND_SOFTNESS, shifts, _HAND_WINDOW, _HAND_AGREE)[:, 0]
-        return Grounding(
-            heat[:, :n], point, confidence[:, :n], shape, hand, confidence[:, n]
-        )
+        return Grounding(heat[:, :n], point, confidence[:, :n], shape, hand, confidence[:, n])
 
     def _heat(self, tokens: Tensor, queries: Tensor) -> Tensor:
         """Logits of queries (n, q, d) on tokens (n, k, d). Shape (n, q, gh, gw)."""
