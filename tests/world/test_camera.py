@@ -7,22 +7,20 @@ from vla_gym.world.camera import CameraPool, _Painter
 from vla_gym.world.objects import ObjectSpec
 from vla_gym.world.world import World
 
-RNG = np.random.default_rng(5)
-
 
 @pytest.fixture
 def world():
-    made = World(8, n_slots=3, n_threads=1)
+    made, rng = World(8, n_slots=3, n_threads=1), np.random.default_rng(5)
     ids = np.arange(made.n)
     row = [ObjectSpec("mug", "medium", (1, 0, 0)), ObjectSpec("tray", "large", (0, 1, 0))]
     made.set_objects(ids, [row] * made.n)
     pos = np.zeros((made.n, 3, 3))
-    pos[..., :2] = RNG.uniform([0.3, -0.3], [0.7, 0.3], (made.n, 3, 2))
+    pos[..., :2] = rng.uniform([0.3, -0.3], [0.7, 0.3], (made.n, 3, 2))
     pos[..., 2] = 0.03
     quat = np.tile([1.0, 0, 0, 0], (made.n, 3, 1))
     made.place(ids, pos, quat)
     for i in ids:
-        angles = made.home_qpos + RNG.normal(0, 0.3, made.n_arm)
+        angles = made.home_qpos + rng.normal(0, 0.3, made.n_arm)
         made.reset_robot(ids[i : i + 1], angles)
     made.forward()
     return made

@@ -57,7 +57,8 @@ class Starts:
         pos = np.array(world.object_pos[i])
         anywhere = rng.uniform([0.38, -0.25, 0.10], [0.66, 0.25, 0.24])
         there = pos[thing] + [*rng.normal(0.0, 0.004, 2), 0.0]
-        there[2], turn = max(there[2], 0.016), 0.0
+        there[2] = max(there[2], 0.016)
+        turn = 0.0
         if at <= 1.0:
             rim = pos[place, 2] + core.episodes[i].binding.specs[place].half_height
             over = np.array([*(pos[place, :2] + rng.normal(0.0, 0.01, 2)), rim])

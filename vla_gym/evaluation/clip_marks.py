@@ -20,6 +20,9 @@ from vla_gym.vlm.phrases import UNHEARD
 from vla_gym.vlm.scenes import POINT_HEIGHT
 
 _ENV = "VLAPickPlace-v0"
+_APART = 0.1
+"""Pairs that are seen nearer to each other than this are one place: a cube in its bowl
+[half widths of the picture]."""
 _GALLERY = 100
 
 
@@ -124,11 +127,6 @@ def denying(grounder: Grounder, seen: ImageFeatures, shots: Shots, rng: Generato
     asked = list(denials(shots, rng))
     _, sure = ask(grounder, seen, np.array([i for i, _ in asked]), [text for _, text in asked])
     return [Mark("not there, and said so", float((sure < THERE).mean()), len(sure), ">= 0.95")]
-
-
-_APART = 0.1
-"""Pairs that are seen nearer to each other than this are one place: a cube in its bowl
-[half widths of the picture]."""
 
 
 def telling_roles(grounder: Grounder, seen: ImageFeatures, shots: Shots) -> Mark:

@@ -424,7 +424,7 @@ def nudge(
     side = from_tcp - along[:, None] * ahead
     aside = np.linalg.norm(side, axis=1)
     hover = np.maximum(0.076, _tallest(world, thing) + 0.006)
-    past = np.maximum(along - behind, 0.0) + np.maximum(-along, 0.0)
+    past = along - np.clip(along, 0.0, behind)
     # a funnel about the way from behind the thing to its middle, and no edges for learners to miss
     height = 0.014 + np.clip((np.hypot(aside, past) - 0.012) * 4, 0.0, hover)
     up = height - tcp[:, 2]

@@ -40,6 +40,14 @@ def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int
     return functional.normalize(pooled, dim=-1), functional.normalize(tokens, dim=-1), grid
 
 
+def cell_grid(gh: int, gw: int, device: torch.device | None = None) -> Tensor:
+    """Column and row of each cell, in the order of `encode_dense`'s tokens. Shape (gh * gw, 2)."""
+    rows, cols = torch.meshgrid(
+        torch.arange(gh, device=device), torch.arange(gw, device=device), indexing="ij"
+    )
+    return torch.stack([cols, rows], dim=-1).view(-1, 2).float()
+
+
 def _vit(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
     block = visual.transformer.resblocks[-1]
     with input_of(block) as seen:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vla_gym.vlm import THERE
 from vla_gym.vlm.cache import TextCache
+from vla_gym.vlm.dense import cell_grid
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.phrases import HAND_NAMES
 from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, plain, understand
@@ -117,9 +118,7 @@ def find_peak(
         u and v, shape (..., 2), and weights, shape (n or 1, all in between, gh * gw).
     """
     gh, gw = heat.shape[-2:]
-    rows = torch.arange(gh, device=heat.device).repeat_interleave(gw)
-    cols = torch.arange(gw, device=heat.device).repeat(gh)
-    cell = torch.stack([cols, rows], dim=-1).float()
+    cell = cell_grid(gh, gw, heat.device)
     spread = math.inf if shifts is None else agree
     votes = cell[None] if shifts is None else cell + shifts
     flat = heat.reshape(len(votes), -1, gh * gw)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vla_gym.vlm.dense import encode_dense
+from vla_gym.vlm.dense import cell_grid, encode_dense
 from vla_gym.vlm.pretrain_data import (
     NOTHING,
     Queries,
@@ -161,19 +161,17 @@ def compute(
     about_cells = _facts(facts(tokens).flatten(0, 1), cell_truth(views).reshape(-1, 4))
     words = torch.cat([read[: n * k].flatten(0, 1), read[n * k :, 0]])
     about_words = _facts(facts(words), np.concatenate([queries.meant.reshape(-1, 4), queries.told]))
-    votes = _votes(told[..., :2], _cells(gh, gw).to(device), cell_aims(views))
+    votes = _votes(told[..., :2], torch.from_numpy(cell_aims(views)).to(device), gh, gw)
     return Losses(*terms, *more, about_cells + about_words, votes)
 
 
-def _cells(gh: int, gw: int) -> Tensor:
-    """Column and row of each cell, in its tokens' order. Shape (gh * gw, 2)."""
-    rows = torch.arange(gh).repeat_interleave(gw)
-    return torch.stack([torch.arange(gw).repeat(gh), rows], dim=-1).float()
+def _in_cells(point: Tensor, gh: int, gw: int) -> Tensor:
+    """Picture coordinates (..., 2) as column and row."""
+    return (point + 1) / 2 * torch.tensor([gw, gh]).to(point) - 0.5
 
 
-def _votes(shift: Tensor, cell: Tensor, aims: NDArray) -> Tensor:
-    size = (cell.amax(0) + 1).cpu()
-    goal = ((torch.from_numpy(aims) + 1) / 2 * size - 0.5).to(cell) - cell
+def _votes(shift: Tensor, aims: Tensor, gh: int, gw: int) -> Tensor:
+    goal = _in_cells(aims, gh, gw) - cell_grid(gh, gw, aims.device)
     known = ~goal.isnan().any(-1)
     return functional.smooth_l1_loss(shift[known], goal[known], beta=0.1)
 
@@ -229,10 +227,7 @@ def _geometry(heat: Tensor, told: Tensor, truth: Tensor, gh: int, gw: int) -> tu
         gh: Rows of cells.
         gw: Columns of cells.
     """
-    point = truth[:, :2]
-    cell = _cells(gh, gw).to(heat)
-    size = torch.tensor([gw, gh]).to(heat)
-    aim = (point + 1) / 2 * size - 0.5
+    cell, aim = cell_grid(gh, gw, heat.device), _in_cells(truth[:, :2], gh, gw)
     away = (cell[None] - aim[:, None]).abs().amax(-1)
     inside = (away <= _WINDOW).any(-1)
     heat, told, aim, away = heat[inside], told[inside], aim[inside], away[inside]

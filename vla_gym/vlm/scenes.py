@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import mujoco
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from vla_gym.errors import PlacementError
 from vla_gym.experts.skills import N_SHAPE, shape_of
-from vla_gym.vlm.phrases import Thing, draw_things
+from vla_gym.vlm.phrases import _FURNITURE, Thing, draw_things
 from vla_gym.world.camera import FINGERS, Calibration, CameraPool
 from vla_gym.world.kinematics import DOWN
 from vla_gym.world.objects import KINDS, ObjectSpec
@@ -241,9 +242,9 @@ def _spec(thing: Thing) -> ObjectSpec:
 
 def _crowd(scene: _Scene, rng: Generator) -> None:
     """Move one thing right beside another, of its colour or kind if there is one."""
-    things, fixed = scene.things, ("cabinet", "drawer", "line")
-    loose = [i for i, t in enumerate(things) if t.kind not in fixed]
-    pairs = [(i, j) for i in loose for j in loose if i != j]
+    things = scene.things
+    loose = [i for i, t in enumerate(things) if t.kind not in (*_FURNITURE, "line")]
+    pairs = list(itertools.permutations(loose, 2))
     alike = [
         (i, j)
         for i, j in pairs
@@ -254,11 +255,11 @@ def _crowd(scene: _Scene, rng: Generator) -> None:
     choice = alike if alike and rng.random() < 0.8 else pairs
     i, j = choice[int(rng.integers(len(choice)))]
     radius = np.array([_spec(t).radius for t in things])
+    others = [k for k in range(len(things)) if k not in (i, j) and things[k].kind != "line"]
     for _ in range(8):
         far = radius[i] + radius[j] + rng.uniform(-0.004, _CROWD_GAP)
         angle = rng.uniform(-np.pi, np.pi)
         spot = scene.pos[j, :2] + far * np.array([np.cos(angle), np.sin(angle)])
-        others = [k for k in range(len(things)) if k not in (i, j) and things[k].kind != "line"]
         away = np.linalg.norm(scene.pos[others, :2] - spot, axis=1) - radius[others] - radius[i]
         if (away > 0).all() and 0.33 < spot[0] < 0.68 and abs(spot[1]) < 0.28:
             scene.pos[i, :2] = spot

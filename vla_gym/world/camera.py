@@ -185,7 +185,7 @@ class _Painter:
 
     def draw(self, camera: int, out: NDArray, segmentation: bool) -> None:
         self.camera.fixedcamid = camera
-        self.model.geom_group[self._out_of_view(camera)] = HIDDEN_GROUP  # a third of the time
+        self.model.geom_group[self._out_of_view(camera)] = HIDDEN_GROUP  # a third of the work
         self.scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmentation
         self.scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmentation
         mujoco.mjv_updateScene(
