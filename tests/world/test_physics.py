@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.objects import KINDS, ObjectSpec
@@ -159,3 +162,21 @@ def test_a_tilted_round_thing_does_not_wobble_on():
     world.step(round(3.0 / world.model.opt.timestep))
     still = np.linalg.norm(world.object_angvel[:, 0], axis=1) < 0.5
     assert still.all(), [k for k, s in zip(names, still, strict=True) if not s]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts pages as Linux does")
+def test_a_pile_needs_no_more_memory_than_an_empty_table():
+    def pages():
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    world = World(64, n_threads=1)
+    assert not world.present.any() and not world.start_pos.any() and not world.time.any()
+    ids, pos, quat = np.arange(64), np.zeros((64, 6, 3)), np.zeros((64, 6, 4))
+    pos[...] = np.array([0.45, 0.0, 0.02]) + np.outer(np.arange(6), [0.03, 0.0, 0.0])
+    quat[..., 0] = 1.0
+    world.set_objects(ids, [[ObjectSpec("brick")] * 6] * 64)
+    world.place(ids, pos, quat)
+    before = pages()
+    world.step(1)
+    assert world.batch.get_data(0).ncon >= 36
+    assert pages() - before < 64 * 5  # of 4 KiB; 45 a world had they not been used before

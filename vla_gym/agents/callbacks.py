@@ -105,7 +105,7 @@ class Pulse(BaseCallback):
             "steps": f"{steps:,}",
             "steps/s": f"{rate:.0f}",
             "success": f"{np.mean(recent):.2f}" if recent else "-",
-            "validation": f"{self._success:.2f}",
+            "validation": "-" if np.isnan(self._success) else f"{self._success:.2f}",
         }
         if self._bar.disable:  # no terminal: a line now and then
             if now - self._told_at >= 60:
