@@ -143,7 +143,9 @@ def test_the_critic_learns_alone_at_first(demos):
     model, env = model_for(config, demos)
     before = [p.clone() for p in model.policy.head.parameters()]
     model.learn(2 * 8 * 32)
-    assert all(torch.equal(a, b) for a, b in zip(before, model.policy.head.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, model.policy.head.parameters(), strict=True)
+    )
     model.learn(8 * 32, reset_num_timesteps=False)
     assert any(
         not torch.equal(a, b) for a, b in zip(before, model.policy.head.parameters(), strict=True)
@@ -190,3 +192,18 @@ def test_without_demonstrations_chance_holds_the_gripper_for_spells(monkeypatch)
     moved = np.array(grips)
     assert 0.3 < (moved != 0.5).mean() < 0.7 and set(np.unique(moved)) == {-1.0, 0.5, 1.0}
     assert (moved[1:] == moved[:-1]).mean() > 0.8
+
+
+@pytest.mark.parametrize("init, learnt", [(None, False), ("pickplace-sac", True)])
+def test_only_a_head_that_has_learnt_acts_from_the_first_step(init, learnt, monkeypatch):
+    config = config_for("sac")
+    config.demos, config.init = 0, init
+    model, _ = model_for(config, None)
+    asked = []
+    monkeypatch.setattr(
+        SAC,
+        "_sample_action",
+        lambda self, starts, *_: asked.append(starts) or (np.zeros((8, 7)),) * 2,
+    )
+    model._sample_action(100, n_envs=8)
+    assert asked == [0 if learnt else 100]

@@ -151,6 +151,7 @@ def _make_sac(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         demos=demos, demo_share=c.demo_share, final_lr=c.final_lr, critic_warmup=c.critic_warmup,
         policy_delay=c.policy_delay, imitation=c.imitation,
         imitation_half_life=c.imitation_half_life,
+        learnt=bool(config.demos) or config.init is not None,
         gripper_spells=0.0 if config.demos else c.gripper_spells,
         policy_kwargs={
             "hidden": config.head.hidden, "critic_hidden": c.critic_hidden,

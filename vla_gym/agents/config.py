@@ -130,7 +130,7 @@ class TrainConfig:
     action: Literal["tokens", "continuous"] | None = None
     """RT-2 tokens or numbers. None: tokens for PPO, continuous for SAC."""
     demos: int = 100
-    """Expert episodes to start from. 0 learns from success alone."""
+    """Expert episodes to start from. 0 learns from success alone, as SAC can and PPO hardly does."""
     curriculum: bool | None = None
     """Whether episodes may begin nearer to success, from the end of the task backwards. None: where
     there are no demonstrations. Evaluations always begin at home."""

@@ -40,6 +40,7 @@ class SparseSAC(StoresExecuted, SAC):
         policy_delay: Critic steps per actor step.
         imitation: Weight of the squared distance to demonstrated actions at the start.
         imitation_half_life: Gradient steps in which that weight halves.
+        learnt: Whether the head has learnt something; one that has not begins with random actions.
         gripper_spells: Share of spells of `_SPELL` steps in which the hand stays and chance moves the
             gripper; who rises while the fingers close takes hold of nothing.
         kwargs: As for `stable_baselines3.SAC`.
@@ -58,10 +59,11 @@ class SparseSAC(StoresExecuted, SAC):
         policy_delay: int = 2,
         imitation: float = 1.0,
         imitation_half_life: float = 10_000.0,
+        learnt: bool = False,
         gripper_spells: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        self.gripper_spells = gripper_spells
+        self.learnt, self.gripper_spells = learnt, gripper_spells
         self.demo_share, self.final_lr, self.critic_warmup = demo_share, final_lr, critic_warmup
         self.policy_delay, self.imitation = policy_delay, imitation
         self.imitation_half_life = imitation_half_life
@@ -92,8 +94,7 @@ class SparseSAC(StoresExecuted, SAC):
     def _sample_action(
         self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A warm-started head acts from the first step; an untrained one begins at random."""
-        starts = 0 if self.demo_buffer is not None else learning_starts
+        starts = 0 if self.learnt else learning_starts
         actions, stored = super()._sample_action(starts, action_noise, n_envs)
         if self.gripper_spells:
             # drawn from the count of steps, so that a resumed run draws the same
