@@ -116,8 +116,8 @@ def throughput(result: dict[str, Any]) -> str:
     return (
         f"## Beside the limit of the machine\n\n`{result['env']}`. The limit is the rate if nothing"
         " but the calls of `Batch.step`, of the renderer and of CLIP took time, on the same states"
-        " of the same run. Steps/s is the median of three parts of that run, the limit and its share"
-        " are of all three: a rate above its limit means that the machine was slower in one part."
+        " of the same run. Steps/s is the median of three parts of that run, the limit and its"
+        " share are of all three: a rate above its limit means that the machine was slower in one part."
         "\n\n"
         f"{table(header, rows)}\n\n![steps per second by worlds](images/benchmarks.png)\n\n"
         f"One world through `gym.make`, by state: {count(one['steps_per_s'])} steps/s, overhead"
