@@ -124,6 +124,7 @@ def page(text: str, groups: dict[str, Runs]) -> str:
         "tasks": runs_table(part(groups, "task-")),
         "few-shot": runs_table(by_demos(part(groups, "fewshot-"))),
         "controls": runs_table(part(groups, "control-")),
+        "outcome": runs_table(part(groups, "outcome-")),
         "failures": failures(part(groups, "pickplace-", "task-")),
     }
     for name, rows in tables.items():
