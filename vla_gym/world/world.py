@@ -35,8 +35,8 @@ _MASS_POWER = {
     "body_invweight0": -1, "dof_invweight0": -1,
 }  # fmt: skip
 """Fields that grow with an object's mass, or shrink."""
-_PILE_GAP = 0.03
-"""Distance of cubes that overlap in a pile, for 44 contacts of six; 36 were seen in play [m]."""
+_PILE_GAPS = (0.02, 0.03, 0.04, 0.06)
+"""Distances of cubes in a pile, for 60 contacts and fewer; up to 36 were seen in play [m]."""
 _KIND_LIST = list(KINDS)
 _INERT = len(_KIND_LIST) * len(SIZES)
 
@@ -126,17 +126,19 @@ class World:
         return self.arm_solver().solve(robot.home_tcp, robot.home_guess, steps=200, share=0.5)[0]
 
     def _fill_memory(self) -> None:
-        """Use as much of each world's memory at once as a pile of things will ever ask for.
+        """Use as much of each world's memory at once as piles of things will ever ask for.
 
         It would grow for a million steps otherwise, to the most contacts that each world has had.
+        Not every page is used by the largest pile, so there are several.
         """
         ids = np.arange(self.n)
         pos, quat = np.zeros((self.n, self.n_slots, 3)), np.zeros((self.n, self.n_slots, 4))
-        pos[..., 0] = self.robot.home_tcp[0] + _PILE_GAP * np.arange(self.n_slots)
         quat[..., 0] = 1.0
         self.set_objects(ids, [[ObjectSpec("cube")] * self.n_slots] * self.n)
-        self.place(ids, pos, quat)
-        self.step(1)
+        for gap in _PILE_GAPS:
+            pos[..., 0] = self.robot.home_tcp[0] + gap * np.arange(self.n_slots)
+            self.place(ids, pos, quat)
+            self.step(1)
         self.set_objects(ids, [[]] * self.n)
         self.place(ids, np.zeros_like(pos), quat)
 
