@@ -92,7 +92,8 @@ def failures(groups: dict[str, Runs]) -> list[str]:
         far: Counter[str] = Counter()
         for row in asked:
             far.update(row["failed_after"])
-        told = ", ".join(f"{stage} {count}" for stage, count in far.most_common())
+        far.pop("?", None)  # a task of several kinds has no stages of its own
+        told = ", ".join(f"{stage} {count}" for stage, count in far.most_common()) or "-"
         failed = sum(r["n"] - r["success"] for r in asked)
         wrong = sum(r["wrong_object"] for r in asked)
         rows.append(f"| `{name}` | {failed} of {sum(r['n'] for r in asked)} | {wrong} | {told} |")

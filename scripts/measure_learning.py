@@ -4,7 +4,7 @@ python scripts/measure_learning.py runs/<run> NAME [--full] [--episodes 500] [--
 
 --full adds every way of being new, swapped sentences, and the policy without words or picture.
 What has been measured before is kept; delete the file to measure afresh. "random" or "expert"
-instead of a run measures those.
+instead of a run measures those, and so does --env a run or a shipped policy on another environment.
 """
 
 from __future__ import annotations
@@ -91,11 +91,18 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
         print(f"{name}, {question}: {result}", flush=True)
 
 
-def measure_named(policy: str, name: str, episodes: int) -> None:
-    """Measure a policy that learnt nothing."""
-    env = TrainConfig().env
+def measure_as_it_is(policy: str, name: str, episodes: int, env: str) -> None:
+    """Measure a policy that learns nothing for it."""
     result = evaluate(env, policy, episodes, "test", num_envs=25, name=name)
-    told = {"run": {"env": env, "demos": 0}, "head_parameters": 0, "minutes": 0, "steps": 0}
+    told: dict[str, Any] = {
+        "run": {"env": env, "demos": 0},
+        "head_parameters": 0,
+        "minutes": 0,
+        "steps": 0,
+    }
+    if policy not in NAMES:
+        head = builders.head_of_policy(builders.bare_policy(checkpoint.read_config(policy)))
+        told["run"]["init"], told["head_parameters"] = policy, count_parameters(head)
     text = json.dumps({**told, "measured": {"none": figures(result)}}, indent=1) + "\n"
     replace_text(FOLDER / f"{name}.json", text)
     print(f"{name}: {result}", flush=True)
@@ -119,10 +126,12 @@ if __name__ == "__main__":
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--episodes", type=int, default=500)
     parser.add_argument("--axis-episodes", type=int, default=200)
+    parser.add_argument("--env")
     args = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    if str(args.run) in NAMES:
-        measure_named(str(args.run), args.name, args.episodes)
+    if str(args.run) in NAMES or args.env:
+        env = args.env or TrainConfig().env
+        measure_as_it_is(str(args.run), args.name, args.episodes, env)
         raise SystemExit
     keep_curve(args.run, args.name)
     measure(args.run, args.name, args.full, args.episodes, args.axis_episodes)

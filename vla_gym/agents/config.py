@@ -144,7 +144,7 @@ class TrainConfig:
     encoder: str = "embedded"
     """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
     features: Literal["clip", "privileged", "pooled"] = "clip"
-    """Who finds the named things: CLIP, or the simulator (for debugging, and as the ceiling).
+    """Who finds the named things: CLIP, or the simulator (for debugging, and to compare).
     pooled: nobody; the head sees CLIP's vectors of the picture and of the sentence, as a control."""
     skills: bool | None = None
     """Whether the head is told the skill that CLIP reads off the sentence. None: where the

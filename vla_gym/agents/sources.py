@@ -146,8 +146,8 @@ class ClipSource:
 class PrivilegedSource:
     """True positions with an error that stays the same for a whole episode.
 
-    Not a policy anyone could deploy: it is the ceiling that perfect grounding would reach, and the
-    quick way to debug the learning.
+    Not a policy anyone could deploy: it is what to compare grounding with, and the quick way to debug
+    the learning.
 
     Args:
         venv: The environment; its `world` and `named_slots` are read.

@@ -44,7 +44,7 @@ class EvaluateConfig:
     seed: int = 0
     """Seed of the first episode; the others count up from it."""
     num_envs: int = 16
-    """Worlds side by side; changes the speed, not the outcome."""
+    """Worlds side by side. Scenes stay the same; what a policy draws by chance does not."""
     out: Path | None = None
     """Write the result, with every episode, as JSON; a folder where several are measured."""
 
