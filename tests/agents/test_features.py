@@ -152,3 +152,15 @@ def test_pooled_features_want_vectors_of_their_width():
 
     with pytest.raises(InvalidConfigError, match="--features clip"):
         PooledFeatures(Other())
+
+
+def test_the_clock_runs_from_the_beginning_and_then_stands_still():
+    venv = FakePickPlace(2)
+    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), 2)
+    features = PolicyFeatures(2, source, clock_hz=10.0)
+    obs, _ = venv.reset(seed=0)
+    assert features.space.shape == (sum(layout(clock=True).values()),)
+    told = [features.observe(obs, venv.instructions)[:, -1] for _ in range(25)]
+    np.testing.assert_allclose(np.array(told)[[0, 10, 20, 24], 0], [-1.0, 0.0, 1.0, 1.0], atol=1e-6)
+    features.reset(np.array([True, False]))
+    np.testing.assert_allclose(features.observe(obs, venv.instructions)[:, -1], [-1.0, 1.0])

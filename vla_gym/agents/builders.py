@@ -22,7 +22,7 @@ from vla_gym.agents.warm_start import demo_tokens
 from vla_gym.envs.skill import skill_of
 from vla_gym.envs.practice import Practice
 from vla_gym.envs.starts import StartCurriculum
-from vla_gym.errors import UnknownNameError
+from vla_gym.errors import InvalidConfigError, UnknownNameError
 
 
 def env_kwargs(config: TrainConfig, split: str) -> dict[str, Any]:
@@ -75,7 +75,8 @@ def make_features(
     source = make_source(
         venv, config.features, blind or config.blind, encoder or config.encoder, config.seed
     )
-    return PolicyFeatures(venv.num_envs, source, skills=bool(config.skills))
+    clock_hz = venv.unwrapped.control_hz if config.terminate else None
+    return PolicyFeatures(venv.num_envs, source, skills=bool(config.skills), clock_hz=clock_hz)
 
 
 def several_skills(venv: Any) -> bool:
@@ -83,9 +84,33 @@ def several_skills(venv: Any) -> bool:
     return len({skill_of(task.goal) for task in venv.unwrapped.tasks}) > 1
 
 
+def settle_ending(config: TrainConfig, venv: Any) -> None:
+    """Decide whether the head may end an episode, where the configuration leaves it open.
+
+    Raises:
+        InvalidConfigError: If that is all the environment asks for, and these actions cannot.
+    """
+    asked = [task.terminate for task in venv.unwrapped.tasks]
+    if config.terminate is None:
+        config.terminate = any(asked) and config.action_kind == "tokens"
+    if all(asked) and not config.terminate:
+        raise InvalidConfigError(
+            f"In {config.env} who ends the episode in time succeeds, and this head could not end it. "
+            "Use --agent ppo with tokens, and leave out --terminate False."
+        )
+
+
 def make_tokens(config: TrainConfig) -> ActionTokens | None:
     """The action vocabulary, or None for continuous actions."""
-    return ActionTokens() if config.action_kind == "tokens" else None
+    if config.action_kind != "tokens":
+        return None
+    return ActionTokens(terminate=bool(config.terminate))
+
+
+def _token_options(config: TrainConfig) -> dict[str, Any]:
+    head = config.head
+    return {"n_mixture": head.n_mixture, "min_scale": head.min_scale,
+            "terminate": bool(config.terminate)}  # fmt: skip
 
 
 def make_teachers(config: TrainConfig, venv: Any) -> dict[str, Teacher]:
@@ -123,7 +148,7 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
     labels: np.ndarray | None = None
     if demos is not None:
         labels = demo_tokens(demos.labels) if tokens else demos.labels
-    options = {"n_mixture": head.n_mixture, "min_scale": head.min_scale} if tokens else {}
+    options = _token_options(config) if tokens else {}
     return SparsePPO(
         # on the CPU even where there is a GPU: learning takes a hundredth of PPO's time, and its
         # networks are smaller than what starting a GPU's kernels costs
@@ -189,7 +214,7 @@ def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
     options: dict[str, Any] = {}
     if tokens is not None:
         action = spaces.MultiDiscrete(tokens.nvec)
-        options = {"n_mixture": head.n_mixture, "min_scale": head.min_scale}
+        options = _token_options(config)
     return HeadPolicy(
         obs, action, lambda _: config.ppo.learning_rate, hidden=head.hidden,
         critic_hidden=config.ppo.critic_hidden, decode=head.decode, head_kwargs=options,

@@ -149,6 +149,9 @@ class TrainConfig:
     skills: bool | None = None
     """Whether the head is told the skill that CLIP reads off the sentence. None: where the
     environment asks for more than one."""
+    terminate: bool | None = None
+    """Whether the head may end an episode, by the first of its tokens, and is told how long it has
+    lasted. None: where the environment asks for it and actions are tokens."""
     blind: Literal["none", "instruction", "image"] = "none"
     """What to hide from the policy, as a control."""
     seed: int = 0
@@ -203,6 +206,11 @@ class TrainConfig:
                 "SAC needs gradients through actions and so cannot use tokens. "
                 "Use --agent ppo for tokens, or --action continuous with --agent sac."
             )
+        if self.terminate and self.action_kind != "tokens":
+            raise InvalidConfigError(
+                "Only tokens can end an episode. Use --agent ppo with --action tokens, or "
+                "--terminate False."
+            )
         if self.demos < 0:
             raise InvalidConfigError(f"demos must not be negative, got {self.demos}.")
         positive = ("num_envs", "minutes", "steps", "eval_every", "eval_episodes", "keep")
@@ -247,7 +255,7 @@ def preset(name: str, agent: str = "ppo") -> TrainConfig:
 
 def layout_of(config: TrainConfig) -> dict[str, int]:
     """Parts of the feature vector that a configuration wants, with their lengths."""
-    return layout(bool(config.skills), config.features == "pooled")
+    return layout(bool(config.skills), config.features == "pooled", bool(config.terminate))
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

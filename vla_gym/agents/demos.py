@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.files import replace_file
+from vla_gym.agents.tokens import N_MOTION
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.errors import CheckpointError, InvalidConfigError
 
@@ -24,9 +25,10 @@ class Demos:
     next_features: NDArray[np.float32]
     """What it saw next; arbitrary after the last step of an episode. Shape (N, f)."""
     actions: NDArray[np.float32]
-    """What was done: the expert's action with noise on its motion. Shape (N, 7)."""
+    """What was done: the expert's action with noise on its motion. Shape (N, 7), or (N, 8) with
+    the number that ends an episode."""
     labels: NDArray[np.float32]
-    """What the expert wanted to do. Shape (N, 7)."""
+    """What the expert wanted to do. Shape as of `actions`."""
     rewards: NDArray[np.float32]
     """Shape (N,)."""
     dones: NDArray[np.float32]
@@ -67,8 +69,9 @@ class Demos:
 
 
 def collect_demos(
-    env: AgentVecEnv, expert: Any, n_episodes: int, noise: float = 0.15, seed: int = 0
-) -> Demos:
+    env: AgentVecEnv, expert: Any, n_episodes: int, noise: float = 0.15, seed: int = 0,
+    ends: bool = False,
+) -> Demos:  # fmt: skip
     """Record successful episodes of an expert, through the features that the policy will have.
 
     Noise on the executed motion makes the expert correct itself, so that a clone learns what to do
@@ -76,10 +79,11 @@ def collect_demos(
 
     Args:
         env: The learner's environment with continuous actions; is reset.
-        expert: `reset(mask)` and `act(obs) -> (n, 7)`.
+        expert: `reset(mask)` and `act(obs) -> (n, 7)`, or (n, 8) where it may end episodes.
         n_episodes: How many successful episodes to keep.
         noise: Spread of the noise on executed translation and rotation.
         seed: Seed of the noise.
+        ends: Whether the expert may end episodes, where that is what a task asks for.
 
     Raises:
         InvalidConfigError: If the expert hardly ever succeeds.
@@ -91,7 +95,7 @@ def collect_demos(
     seen = env.reset()
     expert.reset(np.ones(env.num_envs, bool))
     while len(kept) < n_episodes:
-        labels = np.asarray(expert.act(env.last_obs), np.float32)[:, :7]
+        labels = np.asarray(expert.act(env.last_obs), np.float32)[:, : N_MOTION + ends]
         actions = labels.copy()
         actions[:, :6] += rng.normal(0.0, noise, (env.num_envs, 6)).astype(np.float32)
         actions = np.clip(actions, -1.0, 1.0)

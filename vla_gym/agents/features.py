@@ -49,16 +49,18 @@ POOLED: dict[str, int] = {"picture": CLIP_WIDTH, "sentence": CLIP_WIDTH, **BODY}
 """What a head sees instead with `vla_gym.agents.pooled.PooledFeatures`."""
 
 
-def layout(skills: bool = False, pooled: bool = False) -> dict[str, int]:
+def layout(skills: bool = False, pooled: bool = False, clock: bool = False) -> dict[str, int]:
     """Parts of the feature vector in order, with their lengths.
 
     Args:
         skills: Whether the verb is among them, for environments that ask for more than one skill.
         pooled: Whether they are whole vectors of CLIP instead of places.
+        clock: Whether the time since the beginning is among them, for heads that may end an episode.
     """
     if pooled:
         return dict(POOLED)
-    return {**LAYOUT, "skill": len(SKILLS)} if skills else dict(LAYOUT)
+    extra = {"skill": len(SKILLS) * skills, "clock": int(clock)}
+    return {**LAYOUT, **{name: n for name, n in extra.items() if n}}
 
 
 COARSE_PER_M = 5.0
@@ -67,6 +69,8 @@ FINE_PER_M = 20.0
 """Inside a tanh: resolves the last 5 cm, where grasping is decided."""
 NEAR_M = 0.02
 """Ways shorter than this have no clear direction [m]."""
+CLOCK_S = 2.0
+"""The clock runs from -1 to 1 in this time and then stands still [s]."""
 SIZE_DM, PER_DM = 0.5, 2.0
 """Centre and factor of heights and widths."""
 CENTRE_M = np.array([0.51, 0.0, 0.12])
@@ -179,20 +183,23 @@ class PolicyFeatures(Features):
         source: Finds the things.
         tracking: Settings of the memory.
         skills: Whether the verb is a feature.
+        clock_hz: Observations per second, if the time since the beginning is a feature.
     """
 
     def __init__(
-        self, n: int, source: Source, tracking: Tracking | None = None, skills: bool = False
-    ) -> None:
-        self.n, self.tracking = n, tracking or Tracking()
+        self, n: int, source: Source, tracking: Tracking | None = None, skills: bool = False,
+        clock_hz: float | None = None,
+    ) -> None:  # fmt: skip
+        self.n, self.tracking, self.clock_hz = n, tracking or Tracking(), clock_hz
         self.source: Any = source
-        self.length = sum(layout(skills).values())
+        self.length = sum(layout(skills, clock=clock_hz is not None).values())
         self.space = spaces.Box(-np.inf, np.inf, (self.length,), np.float32)
         self.skill = np.zeros((n, len(SKILLS) if skills else 0), np.float32)
         self.xy = np.zeros((n, len(ROLES), 2))
         self.confidence = np.zeros((n, len(ROLES)))
         self.shape = np.zeros((n, len(ROLES), N_SHAPE))
         self.fresh = np.ones(n, bool)
+        self.age = np.zeros(n, np.int64)
 
     def reset(self, mask: NDArray[np.bool_]) -> None:
         """As in `Features`."""
@@ -248,7 +255,7 @@ class PolicyFeatures(Features):
 
     def _memory(self) -> dict[str, NDArray]:
         own = {"xy": self.xy, "confidence": self.confidence, "shape": self.shape}
-        return {**own, "fresh": self.fresh, **self.source.memory}
+        return {**own, "fresh": self.fresh, "age": self.age, **self.source.memory}
 
     def _track(self, ids: NDArray[np.int64], found: Found) -> None:
         rule, confidence = self.tracking, found.confidence
@@ -264,6 +271,7 @@ class PolicyFeatures(Features):
         self.xy[ids] += gain[..., None] * (found.xy - self.xy[ids])
         self.shape[ids] += gain[..., None] * (found.shape - self.shape[ids])
         self.confidence[ids] = known + gain * (confidence - known)
+        self.age[ids] = np.where(self.fresh[ids], 0, self.age[ids] + 1)
         self.fresh[ids] = False
 
     def _read(self, instructions: tuple[str, ...]) -> None:
@@ -279,16 +287,23 @@ class PolicyFeatures(Features):
 
     def _assemble(self, ids: NDArray[np.int64], proprio: NDArray) -> NDArray[np.float32]:
         known = Found(self.xy[ids], self.confidence[ids], self.shape[ids])
-        return assemble(known, proprio, self.skill[ids])
+        clock = np.zeros((len(ids), 0))
+        if self.clock_hz is not None:
+            age_s = self.age[ids, None] / self.clock_hz
+            clock = np.minimum(2.0 * age_s / CLOCK_S, 2.0) - 1.0
+        return assemble(known, proprio, self.skill[ids], clock)
 
 
-def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float32]:
+def assemble(
+    found: Found, proprio: NDArray, skill: NDArray, clock: NDArray
+) -> NDArray[np.float32]:
     """Put the feature vector together; every number is of order one by fixed constants.
 
     Args:
         found: The things of m worlds.
         proprio: Laid out as `PROPRIO`. Shape (m, 26).
         skill: How likely each skill is meant. Shape (m, len(SKILLS)), or (m, 0) to leave it out.
+        clock: Time since the beginning, from -1 to 1. Shape (m, 1), or (m, 0) to leave it out.
 
     Returns:
         Laid out as `layout`. Shape (m, f).
@@ -314,6 +329,7 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray) -> NDArray[np.float
         np.minimum(known, 1.0) * left,
         body(proprio),
         skill,
+        clock,
     ]
     return np.concatenate(parts, axis=1).astype(np.float32)
 

@@ -65,6 +65,7 @@ class Run:
         raw = builders.make_raw_env(config, config.num_envs)
         if config.skills is None:
             config.skills = builders.several_skills(raw)
+        builders.settle_ending(config, raw)
         if config.init is not None:
             checkpoint.check_fits(checkpoint.resolve(config.init), config, only=checkpoint.SHAPE)
         self.folder = run_folder.prepare(config, self.resumed)
@@ -218,8 +219,9 @@ class Run:
         env = builders.wrap(raw, self.features, None)
         env.seed(self.config.seed)
         demos = collect_demos(
-            env, Expert(raw), self.config.demos, self.config.demo_noise, self.config.seed
-        )
+            env, Expert(raw), self.config.demos, self.config.demo_noise, self.config.seed,
+            ends=bool(self.config.terminate),
+        )  # fmt: skip
         demos.save(file)
         took = time.monotonic() - begun
         print(f"  {demos.n_episodes} demonstrations in {took:.0f} s", flush=True)

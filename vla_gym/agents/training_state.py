@@ -30,6 +30,8 @@ def capture(model: Model, env: AgentVecEnv) -> tuple[dict[str, dict[str, Tensor]
         Tensors by file stem ("policy", "training", and "replay" for SAC), and JSON values.
     """
     training: dict[str, Tensor] = {"rng/torch": torch.get_rng_state()}
+    if model.device.type == "cuda":
+        training["rng/cuda"] = torch.cuda.get_rng_state(model.device)
     meta: dict[str, Any] = {"groups": {}}
     for name, optimizer in _optimizers(model).items():
         state = optimizer.state_dict()
@@ -92,6 +94,8 @@ def restore(
     restored = _restore_env(model, env, training, meta)
     # last, so that nothing above has drawn from them
     torch.set_rng_state(training["rng/torch"])
+    if model.device.type == "cuda" and "rng/cuda" in training:
+        torch.cuda.set_rng_state(training["rng/cuda"], model.device)
     name, *rest = meta["rng"]["numpy"]
     keys = training["rng/numpy"].numpy().astype(np.uint32)
     np.random.set_state((name, keys, *rest))  # noqa: NPY002

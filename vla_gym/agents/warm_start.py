@@ -60,8 +60,19 @@ makes the sign positive with probability p (probit(p) is about logit(p) / 1.7)."
 
 
 def demo_tokens(labels: np.ndarray, n_bins: int = 256) -> np.ndarray:
-    """Labels as the token head says them: motion bins, and never the end of the episode."""
-    return ActionTokens(n_bins).encode(labels)
+    """Labels as the token head says them.
+
+    Args:
+        labels: Shape (n, 7), or (n, 8) with a number above 0 where the episode is ended.
+        n_bins: Bins per motion number.
+
+    Returns:
+        Shape (n, 8).
+    """
+    motion, end = labels[:, :N_MOTION], labels[:, N_MOTION:]
+    if not end.shape[1]:
+        return ActionTokens(n_bins).encode(motion)
+    return ActionTokens(n_bins, terminate=True).encode(motion, end[:, 0] > 0)
 
 
 def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> CloneReport:

@@ -97,13 +97,16 @@ class StartCurriculum:
 
     Most episodes begin near the frontier, the others anywhere between it and success. Every
     `look` episodes near the frontier it moves on if enough of them succeeded, and back if hardly any
-    did (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
+    did (reverse curricula: Florensa et al. 2017; Tao et al. 2024). How many are enough falls with
+    every look in one place: where the hand hides the thing no more may be possible, and farther
+    away it is seen better.
 
     Args:
         venv: A `TabletopVectorEnv`; episodes that it begins from now on are changed.
         seed: Of the choices.
         step: How far the frontier moves.
         mastered: Success rate from which it moves on.
+        ease: What is left of `mastered` after a look without a move.
         hopeless: Success rate below which it moves back.
         look: Episodes between moves.
     """
@@ -114,14 +117,16 @@ class StartCurriculum:
         seed: int = 0,
         step: float = 0.1,
         mastered: float = 0.6,
+        ease: float = 0.95,
         hopeless: float = 0.1,
         look: int = 64,
     ) -> None:
         self.starts, self.rng = Starts(venv), np.random.default_rng(seed)
-        self.step, self.mastered, self.hopeless, self.look = step, mastered, hopeless, look
+        self.step, self.mastered, self.ease = step, mastered, ease
+        self.hopeless, self.look = hopeless, look
         n = venv.num_envs
         self.at, self._ended = np.full(n, HOME), np.full(n, HOME)
-        self._state = np.array([step, 0.0, 0.0])  # frontier, episodes near it, successes
+        self._state = np.array([step, 0.0, 0.0, 0.0])  # frontier, looks, episodes near it, successes
         self.starts.core.on_begin = self._begin
 
     @property
@@ -142,11 +147,14 @@ class StartCurriculum:
             success: Shape (n,).
         """
         near = done & (self._ended >= self._near)
-        self._state[1:] += near.sum(), (near & success).sum()
-        if self._state[1] >= self.look:
-            rate = self._state[2] / self._state[1]
-            move = self.step * (float(rate >= self.mastered) - float(rate < self.hopeless))
-            self._state[:] = np.clip(self.frontier + move, self.step, HOME), 0.0, 0.0
+        self._state[2:] += near.sum(), (near & success).sum()
+        frontier, looks, episodes, successes = self._state
+        if episodes >= self.look:
+            rate = successes / episodes
+            enough = rate >= self.mastered * self.ease**looks
+            move = self.step * (float(enough) - float(rate < self.hopeless))
+            looks = 0.0 if move else looks + 1.0
+            self._state[:] = np.clip(frontier + move, self.step, HOME), looks, 0.0, 0.0
 
     def get_state(self) -> dict[str, NDArray]:
         """Everything needed to go on from here, as copies of plain arrays."""

@@ -1,0 +1,134 @@
+"""What a GPU changes: pictures through CLIP, what they find, and environment steps of training.
+
+python benchmarks/gpu.py                # about four minutes; needs CUDA; writes docs/results
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import common
+import gymnasium as gym
+import numpy as np
+import torch
+import tyro
+
+import vla_gym  # noqa: F401 - registers the environments
+from vla_gym.agents.sources import GRASP_PLANE_M
+from vla_gym.vlm.encoder import ClipEncoder
+from vla_gym.vlm.grounding import Grounder
+from vla_gym.world.camera import CameraPool
+
+WHERE = (("cpu", "float32"), ("cpu", "bfloat16"), ("cuda", "float32"), ("cuda", "bfloat16"))
+
+
+@dataclass
+class GpuConfig:
+    """Measure with and without the GPU."""
+
+    batches: tuple[int, ...] = (16, 256)
+    """Pictures at a time."""
+    repeats: int = 10
+    """Batches per figure; the median counts."""
+    scenes: int = 256
+    """Scenes on which what is found is compared."""
+    train_minutes: float = 0.7
+    """Learning time of each of the four training runs; 0 skips them."""
+
+
+def rates(config: GpuConfig) -> list[dict[str, Any]]:
+    """Pictures per second through the image tower, copies to the device included."""
+    rows = []
+    for device, precision in WHERE:
+        encoder = ClipEncoder(device=device, precision=precision)
+        for batch in config.batches:
+            rng, times = np.random.default_rng(0), []
+            images = rng.integers(0, 256, (batch, *encoder.image_size, 3), np.uint8)
+            for _ in range(config.repeats + 3):
+                begun = time.perf_counter()
+                encoder.encode_image(images).tokens.cpu()
+                times.append(time.perf_counter() - begun)
+            rate = round(batch / float(np.median(times[3:])), 1)
+            rows.append({"device": device, "precision": precision, "batch": batch, "per_s": rate})
+    return rows
+
+
+def finding(config: GpuConfig) -> list[dict[str, Any]]:
+    """Where the first thing of each sentence is found, against the CPU in float32."""
+    env: Any = gym.make_vec(
+        "VLATabletop-v0", num_envs=config.scenes, vectorization_mode="vector_entry_point",
+        cameras=(),
+    )  # fmt: skip
+    core = env.unwrapped
+    env.reset(seed=0)
+    pool = CameraPool(core.world)
+    begun = time.perf_counter()
+    pictures = pool.render("fixed")
+    draw_s, calibration = time.perf_counter() - begun, pool.calibration("fixed")
+    pool.close()
+    rows, first = [], None
+    for device, precision in WHERE:
+        grounder = Grounder(ClipEncoder(device=device, precision=precision))
+        uv = grounder.ground(pictures, core.instructions).point[:, 0].cpu().numpy().astype(float)
+        xy = calibration.deproject(uv, GRASP_PLANE_M)[..., :2]
+        first = xy if first is None else first
+        moved = 1e3 * np.linalg.norm(xy - first, axis=1)
+        rows.append({
+            "device": device, "precision": precision,
+            "moved_median_mm": round(float(np.median(moved)), 3),
+            "moved_p99_mm": round(float(np.percentile(moved, 99)), 2),
+        })  # fmt: skip
+    env.close()
+    return [{"pictures_drawn_per_s": round(config.scenes / draw_s, 1)}, *rows]
+
+
+def training(minutes: float) -> list[dict[str, Any]]:
+    """Environment steps per second of `train.py`, its evaluations left out."""
+    rows = []
+    for agent in ("ppo", "sac"):
+        for device in ("cpu", "cuda"):
+            hidden = {} if device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
+            with tempfile.TemporaryDirectory() as folder:
+                run = Path(folder) / "run"
+                subprocess.run(
+                    [sys.executable, "train.py", "--agent", agent, "--demos", "20",
+                     "--minutes", str(minutes), "--eval-every", "10000000", "--eval-episodes",
+                     "16", "--test-episodes", "0", "--wandb", "disabled", "--run-dir", str(run)],
+                    check=True, env=os.environ | hidden, cwd=Path(__file__).parents[1],
+                )  # fmt: skip
+                lines = [json.loads(t) for t in (run / "metrics.jsonl").read_text().splitlines()]
+            steps = [(x["time_s"], x["step"]) for x in lines if "rollout/ep_len_mean" in x]
+            (t0, s0), (t1, s1) = steps[1], steps[-1]
+            rate = round((s1 - s0) / (t1 - t0), 1)
+            rows.append({"agent": agent, "device": device, "steps_per_s": rate})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def main(config: GpuConfig) -> None:
+    """Measure, print and write."""
+    if not torch.cuda.is_available():
+        raise SystemExit(
+            "PyTorch sees no GPU here, so there is nothing to compare. "
+            "`vla-gym doctor` says what it sees."
+        )
+    result: dict[str, Any] = {
+        "machine": common.machine() | {"gpu": torch.cuda.get_device_name(0)},
+        "images_per_s": rates(config), "finding": finding(config),
+    }  # fmt: skip
+    print(json.dumps(result, indent=1), flush=True)
+    common.save("gpu", result)  # training takes minutes; what is known is not lost with it
+    result["training"] = training(config.train_minutes) if config.train_minutes else []
+    common.save("gpu", result)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(GpuConfig))
