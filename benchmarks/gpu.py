@@ -1,6 +1,6 @@
 """What a GPU changes: pictures through CLIP, what they find, and environment steps of training.
 
-python benchmarks/gpu.py                # about four minutes; needs CUDA; writes docs/results
+python benchmarks/gpu.py                # about eight minutes; needs CUDA; writes docs/results
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class GpuConfig:
     """Batches per figure; the median counts."""
     scenes: int = 256
     """Scenes on which what is found is compared."""
-    train_minutes: float = 0.7
+    train_minutes: float = 1.5
     """Learning time of each of the four training runs; 0 skips them."""
 
 
@@ -106,7 +106,9 @@ def training(minutes: float) -> list[dict[str, Any]]:
                 )  # fmt: skip
                 lines = [json.loads(t) for t in (run / "metrics.jsonl").read_text().splitlines()]
             steps = [(x["time_s"], x["step"]) for x in lines if "rollout/ep_len_mean" in x]
-            (t0, s0), (t1, s1) = steps[1], steps[-1]
+            if len(steps) < 2:
+                raise SystemExit(f"{agent} on {device}: too few curves yet; raise --train-minutes.")
+            (t0, s0), (t1, s1) = steps[0], steps[-1]
             rate = round((s1 - s0) / (t1 - t0), 1)
             rows.append({"agent": agent, "device": device, "steps_per_s": rate})
             print(rows[-1], flush=True)

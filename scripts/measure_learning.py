@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
 CURVES = ("step", "time_s", "validation/success", "rollout/success_rate", "teachers/curriculum")
 """What is kept of a run's metrics."""
 TOLD = ("env", "agent", "action_kind", "seed", "demos", "init", "features", "blind", "encoder",
-        "curriculum", "practice", "num_envs")  # fmt: skip
+        "curriculum", "practice", "rehearsed", "num_envs")  # fmt: skip
 """What is kept of a run's configuration."""
 
 
@@ -56,6 +56,7 @@ def figures(result: EvalResult) -> dict[str, Any]:
         "wrong_object": sum(r.wrong_object for r in records),
         "failed_after": Counter(stages[r.stage] if result.stages else "?" for r in failed),
         "failed_seeds": [r.seed for r in failed][:40],
+        **({"by_task": result.by_task} if result.by_task else {}),
     }
 
 

@@ -46,3 +46,15 @@ def test_combinations_that_cannot_work(args, words):
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(CheckpointError, match="No checkpoint"):
         parse(["--resume", str(tmp_path)])
+
+
+def test_what_is_rehearsed():
+    assert preset("quick").rehearsed == 0
+    few = preset("quick")
+    few.init, few.demos = "pickplace-ppo", 5
+    assert few.check().rehearsed == 100
+    few.rehearse = 0
+    assert few.check().rehearsed == 0
+    few.init, few.rehearse = None, 10
+    with pytest.raises(InvalidConfigError, match="--init"):
+        few.check()

@@ -10,7 +10,7 @@ from tests.agents.sb3_double import FakeSB3VecEnv
 from vla_gym.agents import builders
 from vla_gym.agents.agent import HeadAgent
 from vla_gym.agents.config import preset
-from vla_gym.agents.demos import Demos, collect_demos
+from vla_gym.agents.demos import Demos, Rehearsal, collect_demos
 from vla_gym.agents.features import PolicyFeatures
 from vla_gym.agents.head import count_parameters
 from vla_gym.agents.sources import ClipSource
@@ -98,6 +98,22 @@ def test_an_expert_that_never_succeeds_is_told():
     venv = FakePickPlace(8, horizon=5)
     with pytest.raises(InvalidConfigError, match="--demos 0"):
         collect_demos(wrapped(venv, None), FakeExpert(venv), 3)
+
+
+def test_a_policy_demonstrates_its_own_successes(demos):
+    config = config_for("ppo")
+    model, _ = model_for(config, demos)
+    clone(builders.head_of(model), demos, CloneConfig(steps=1500), seed=0)
+    tokens = builders.make_tokens(config)
+    env = wrapped(FakePickPlace(8), None)
+    env.seed(1)
+    own = collect_demos(env, Rehearsal(model.policy, env, tokens), 6)
+    assert own.n_episodes == 6 and (own.rewards[own.dones > 0] == 1).all()
+    both = Demos.join([demos, own])
+    assert both.n_episodes == demos.n_episodes + 6
+    assert np.array_equal(both.features[-len(own.features) :], own.features)
+    # tokens are bins, so what it did lies on their grid
+    assert np.allclose(tokens.decode(tokens.encode(own.labels)), own.labels, atol=1e-6)
 
 
 @pytest.mark.parametrize("agent, action", [("ppo", None), ("ppo", "continuous"), ("sac", None)])

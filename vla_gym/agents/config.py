@@ -141,6 +141,9 @@ class TrainConfig:
     init: str | None = None
     """Policy to begin from, instead of random weights: a checkpoint, a run folder, or the name of a
     shipped one. What a few demonstrations of a new task then add to it."""
+    rehearse: int | None = None
+    """Successful episodes of --init's policy in this environment that are cloned beside the
+    demonstrations, so that few of those do not make it forget. None: 100 with both, else 0."""
     encoder: str = "embedded"
     """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
     features: Literal["clip", "privileged", "pooled"] = "clip"
@@ -195,6 +198,13 @@ class TrainConfig:
         """"tokens" or "continuous"."""
         return self.action or ("tokens" if self.agent == "ppo" else "continuous")
 
+    @property
+    def rehearsed(self) -> int:
+        """How many episodes of its own the policy that learning begins from repeats."""
+        if self.rehearse is None:
+            return 100 if self.init is not None and self.demos else 0
+        return self.rehearse
+
     def check(self) -> TrainConfig:
         """Return itself if it makes sense.
 
@@ -211,8 +221,15 @@ class TrainConfig:
                 "Only tokens can end an episode. Use --agent ppo with --action tokens, or "
                 "--terminate False."
             )
-        if self.demos < 0:
-            raise InvalidConfigError(f"demos must not be negative, got {self.demos}.")
+        for name in ("demos", "rehearse"):
+            if (getattr(self, name) or 0) < 0:
+                raise InvalidConfigError(
+                    f"{name} must not be negative, got {getattr(self, name)}."
+                )
+        if self.rehearse and self.init is None:
+            raise InvalidConfigError(
+                "rehearse needs a policy whose successes are repeated. Name one with --init."
+            )
         positive = ("num_envs", "minutes", "steps", "eval_every", "eval_episodes", "keep")
         for name in positive:
             if getattr(self, name) <= 0:

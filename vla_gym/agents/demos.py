@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.files import replace_file
-from vla_gym.agents.tokens import N_MOTION
+from vla_gym.agents.tokens import N_MOTION, ActionTokens
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.errors import CheckpointError, InvalidConfigError
 
@@ -68,6 +69,34 @@ class Demos:
             ) from fault
 
 
+    @classmethod
+    def join(cls, parts: Sequence[Demos]) -> Demos:
+        """Several as one."""
+        names = [f.name for f in fields(cls)]
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+class Rehearsal:
+    """A policy in an expert's place: what it does and succeeds with is demonstrated to itself.
+
+    Args:
+        policy: Anything with Stable-Baselines3's `predict(features, deterministic=)`.
+        env: The environment whose features it sees.
+        tokens: How its actions are decoded; None for continuous actions.
+    """
+
+    def __init__(self, policy: Any, env: AgentVecEnv, tokens: ActionTokens | None) -> None:
+        self.policy, self.env, self.tokens = policy, env, tokens
+
+    def reset(self, mask: NDArray[np.bool_]) -> None:
+        """Nothing to forget."""
+
+    def act(self, obs: Any) -> NDArray[np.float32]:
+        """What it does with the features of the moment. Shape (n, 7), or (n, 8) if it may end."""
+        actions, _ = self.policy.predict(self.env.last_features, deterministic=True)
+        return actions if self.tokens is None else self.tokens.decode(actions)
+
+
 def collect_demos(
     env: AgentVecEnv, expert: Any, n_episodes: int, noise: float = 0.15, seed: int = 0,
     ends: bool = False,
@@ -111,8 +140,9 @@ def collect_demos(
         seen = after
         if tried >= 20 + 4 * n_episodes and len(kept) < tried / 10:
             raise InvalidConfigError(
-                f"The expert succeeded in {len(kept)} of {tried} episodes; there is nothing to "
-                "clone. Check the task with `vla-gym evaluate expert`, or use --demos 0."
+                f"Only {len(kept)} of {tried} episodes succeeded; there is nothing to clone. "
+                "Check the expert with `vla-gym evaluate --policy expert --env ID`, or use --demos 0; "
+                "where they were episodes of --init's policy, use --rehearse 0."
             )
     columns = [np.array(c, np.float32) for c in zip(*(r for e in kept for r in e), strict=True)]
     return Demos(*columns)

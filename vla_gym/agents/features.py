@@ -157,6 +157,23 @@ class Features:
         ended = self.observe(seen_of(last.values(), obs), tuple(old_instructions[i] for i in last))
         return rows, dict(zip(last, ended, strict=True))
 
+    def recall(
+        self, ids: NDArray[np.int64], seen: dict[str, Any], obs: dict[str, Any],
+        instructions: tuple[str, ...],
+    ) -> NDArray[np.float32] | None:  # fmt: skip
+        """Begin the episodes of m worlds again, with something that was seen before.
+
+        Args:
+            ids: The worlds. Shape (m,).
+            seen: Their earlier observations.
+            obs: Their present ones.
+            instructions: Their sentences.
+
+        Returns:
+            Features (m, f); None if nothing is remembered.
+        """
+        return None
+
     def state_dict(self) -> dict[str, NDArray]:
         """The memory, as copies."""
         return {}
@@ -244,6 +261,18 @@ class PolicyFeatures(Features):
         self._read(instructions)
         return self._assemble(ids, obs["proprio"]), finals
 
+    def recall(
+        self, ids: NDArray[np.int64], seen: dict[str, Any], obs: dict[str, Any],
+        instructions: tuple[str, ...],
+    ) -> NDArray[np.float32] | None:  # fmt: skip
+        """As in `Features`."""
+        if not self.source.past:
+            return None
+        self.reset(np.isin(np.arange(self.n), ids))
+        for rows in (seen, obs):
+            self._track(ids, self.source.locate(rows, instructions, ids))
+        return self._assemble(ids, obs["proprio"])
+
     def state_dict(self) -> dict[str, NDArray]:
         """As in `Features`."""
         return {name: array.copy() for name, array in self._memory().items()}
@@ -267,7 +296,8 @@ class PolicyFeatures(Features):
         gain = np.where((confidence > known) & (known < rule.high), np.maximum(gain, 0.8), gain)
         leaps = away > rule.leap_m  # between two things there is nothing
         gain = np.where(leaps, confidence > known, gain)
-        gain = np.where(self.fresh[ids, None], 1.0, gain)
+        fresh = self.fresh[ids] if found.anew is None else self.fresh[ids] | found.anew
+        gain = np.where(fresh[:, None], 1.0, gain)
         self.xy[ids] += gain[..., None] * (found.xy - self.xy[ids])
         self.shape[ids] += gain[..., None] * (found.shape - self.shape[ids])
         self.confidence[ids] = known + gain * (confidence - known)

@@ -13,6 +13,7 @@ from vla_gym.envs.observation import PROPRIO
 from vla_gym.envs.skill import SKILLS, skill_of
 from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.errors import UnknownNameError
+from vla_gym.language.clauses import clauses
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.skills import Skills
 from vla_gym.world.predicates import View
@@ -44,10 +45,13 @@ class Found:
     shape: NDArray
     """As `vla_gym.experts.skills.shape_of`, but that cosine and sine are shorter where it is not
     clear how the fingers would take it. Shape (m, len(ROLES), N_SHAPE)."""
+    anew: NDArray[np.bool_] | None = None
+    """Worlds in which the sentence has gone on to other things. Shape (m,)."""
 
     def rows(self, part: slice) -> Found:
         """Some of the worlds."""
-        return Found(self.xy[part], self.confidence[part], self.shape[part])
+        anew = None if self.anew is None else self.anew[part]
+        return Found(self.xy[part], self.confidence[part], self.shape[part], anew)
 
 
 class Source(Protocol):
@@ -79,8 +83,71 @@ class Source(Protocol):
         """What it remembers from step to step: arrays that a checkpoint keeps, written in place."""
 
 
+class Reading:
+    """Where in its sentence each world is: the next clause begins when the last one is seen done.
+
+    Done means that its object lies where its target does, and the open hand is away from it.
+
+    Args:
+        n: Number of worlds.
+    """
+
+    NEAR_M, AWAY_M, OPEN_M = 0.035, 0.08, 0.06
+    """Distance of object and target [m], of the hand from the object [m], width of the gripper [m]."""
+
+    def __init__(self, n: int) -> None:
+        self.clause, self.anew = np.zeros(n, np.int64), np.zeros(n, bool)
+        self._ended = self.clause.copy()
+
+    def reset(self, ids: NDArray[np.int64]) -> None:
+        """Begin these worlds' sentences."""
+        self._ended[ids], self.clause[ids], self.anew[ids] = self.clause[ids], 0, False
+
+    def words(
+        self, instructions: Sequence[str], ids: NDArray[np.int64], now: NDArray[np.bool_]
+    ) -> list[str]:
+        """The clauses of m observations.
+
+        Args:
+            instructions: Whole sentences.
+            ids: Worlds. Shape (m,).
+            now: Whether it is the world's present observation, not its last of an ended episode.
+        """
+        at = np.where(now, self.clause[ids], self._ended[ids])
+        parts = [clauses(text) for text in instructions]
+        return [part[min(k, len(part) - 1)] for part, k in zip(parts, at.tolist(), strict=True)]
+
+    def note(
+        self, instructions: Sequence[str], ids: NDArray[np.int64], xy: NDArray, proprio: NDArray
+    ) -> NDArray[np.int64]:
+        """Go on where a clause is done.
+
+        Args:
+            instructions: Whole sentences of m worlds.
+            ids: The worlds.
+            xy: Where their object and target were found. Shape (m, 2, 2), [m].
+            proprio: Laid out as `PROPRIO`. Shape (m, 26).
+
+        Returns:
+            The worlds that went on.
+        """
+        more = np.array([len(clauses(s)) for s in instructions]) - 1 > self.clause[ids]
+        tcp = proprio[:, PROPRIO["tcp_pos"]]
+        lies = np.concatenate([xy[:, 0], np.full((len(ids), 1), GRASP_PLANE_M)], axis=1)
+        done = np.linalg.norm(xy[:, 0] - xy[:, 1], axis=1) < self.NEAR_M
+        done &= np.linalg.norm(tcp - lies, axis=1) > self.AWAY_M
+        done &= proprio[:, PROPRIO["gripper_width"]][:, 0] > self.OPEN_M
+        on = ids[done & more]
+        self.anew[ids] = False
+        self.anew[on] = True
+        self.clause[on] += 1
+        return on
+
+
 class ClipSource:
     """Finds things by matching the words with the picture, then placing the pixel on the table.
+
+    Of a sentence in several clauses it follows one after the other.
 
     Args:
         grounder: `vla_gym.vlm.Grounder`.
@@ -94,6 +161,7 @@ class ClipSource:
     def __init__(self, grounder: Any, calibration: Any, n: int, blind: str = "none") -> None:
         self.grounder, self.blind = grounder, blind
         self.camera = CameraTracker(n, calibration)
+        self.reading = Reading(n)
         self.chosen = np.full((n, len(ROLES), 2), np.nan)
         self._ended, self._ended_chosen = self.camera.pose, self.chosen.copy()
         self._verbs = Skills(grounder.encoder) if hasattr(grounder, "encoder") else None
@@ -102,13 +170,15 @@ class ClipSource:
         """Forget where these worlds' cameras stand, and what was chosen there."""
         self._ended[ids], self._ended_chosen[ids] = self.camera.pose[ids], self.chosen[ids]
         self.camera.reset(ids)
+        self.reading.reset(ids)
         self.chosen[ids] = np.nan
 
     @property
     def memory(self) -> dict[str, NDArray]:
         """See `Source.memory`."""
         camera = {"camera": self.camera.mean, "camera_cov": self.camera.cov}
-        return {**camera, "camera_odds": self.camera.odds, "chosen": self.chosen}
+        reading = {"clause": self.reading.clause, "anew": self.reading.anew}
+        return {**camera, "camera_odds": self.camera.odds, "chosen": self.chosen, **reading}
 
     def locate(
         self, obs: dict[str, Any], instructions: Sequence[str], ids: NDArray[np.int64]
@@ -117,10 +187,13 @@ class ClipSource:
         n = len(ids)
         if self.blind == "image":
             return _nothing(n)
-        words = [WORDLESS] * n if self.blind == "instruction" else list(instructions)
+        if self.blind == "instruction":
+            instructions = [WORDLESS] * n
         # after a world's present picture, the last one of its ended episode may follow
         now = np.zeros(n, bool)
         now[np.unique(ids, return_index=True)[1]] = True
+        words = self.reading.words(instructions, ids, now)
+        anew = self.reading.anew[ids] & now
         chosen = np.where(now[:, None, None], self.chosen[ids], self._ended_chosen[ids])
         found = self.grounder.ground(obs["image"], words, chosen)
         sure = (_numpy(found.confidence) > SURE)[..., None]
@@ -132,9 +205,12 @@ class ClipSource:
             )
         cameras = np.where(now[:, None], self.camera.pose[ids], self._ended[ids])
         xy = self.camera.deproject(cameras, _numpy(found.point), GRASP_PLANE_M)[..., :2]
-        if found.shape is None:  # a CLIP that was not taught shapes
-            return Found(xy, _numpy(found.confidence), _nothing(n).shape)
-        return Found(xy, _numpy(found.confidence), _numpy(found.shape))
+        said = [text for text, at in zip(instructions, now, strict=True) if at]
+        on = self.reading.note(said, ids[now], xy[now], np.asarray(obs["proprio"])[now])
+        self.chosen[on] = np.nan
+        # a CLIP may not have been taught shapes
+        shape = _nothing(n).shape if found.shape is None else _numpy(found.shape)
+        return Found(xy, _numpy(found.confidence), shape, anew)
 
     def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:
         """See `Source.skills`; nothing for who is blind to the words."""

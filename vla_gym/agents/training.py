@@ -13,8 +13,9 @@ from vla_gym.agents import builders, checkpoint, run_folder, training_state
 from vla_gym.agents.agent import HeadAgent
 from vla_gym.agents.callbacks import Interrupted, Pulse, StopLearning, log_to
 from vla_gym.agents.config import TrainConfig, to_dict
-from vla_gym.agents.demos import Demos, collect_demos
+from vla_gym.agents.demos import Demos, Rehearsal, collect_demos
 from vla_gym.agents.head import count_parameters
+from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.agents.warm_start import clone
 from vla_gym.files import replace_text
 
@@ -208,23 +209,34 @@ class Run:
         print(f"  going on from {path}, {self.elapsed_s / 60:.1f} min in", flush=True)
 
     def _demos(self, raw: Any) -> Demos | None:
-        if not self.config.demos:
-            return None
-        file = self.folder / "demos.npz"
-        if file.is_file():
-            return Demos.load(file)
         from vla_gym.experts import Expert
 
-        begun = time.monotonic()
+        config, file = self.config, self.folder / "demos.npz"
+        if file.is_file():
+            return Demos.load(file)
         env = builders.wrap(raw, self.features, None)
-        env.seed(self.config.seed)
-        demos = collect_demos(
-            env, Expert(raw), self.config.demos, self.config.demo_noise, self.config.seed,
-            ends=bool(self.config.terminate),
-        )  # fmt: skip
+        env.seed(config.seed)
+        parts = []
+        if config.demos:
+            parts.append(self._recorded("demonstrations", env, Expert(raw), config.demos))
+        if config.rehearsed and config.init is not None:
+            policy = builders.bare_policy(config)
+            path = checkpoint.resolve(config.init)
+            checkpoint.load_weights(policy, checkpoint.read_tensors(path, "policy"), path)
+            own = Rehearsal(policy, env, self.tokens)
+            parts.append(self._recorded("successes of its own", env, own, config.rehearsed))
+        if not parts:
+            return None
+        demos = Demos.join(parts)
         demos.save(file)
-        took = time.monotonic() - begun
-        print(f"  {demos.n_episodes} demonstrations in {took:.0f} s", flush=True)
+        return demos
+
+    def _recorded(self, name: str, env: AgentVecEnv, who: Any, n: int) -> Demos:
+        begun, config = time.monotonic(), self.config
+        demos = collect_demos(
+            env, who, n, config.demo_noise, config.seed, ends=bool(config.terminate)
+        )
+        print(f"  {demos.n_episodes} {name} in {time.monotonic() - begun:.0f} s", flush=True)
         return demos
 
     def _validation_env(self) -> Any:

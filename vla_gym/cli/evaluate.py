@@ -113,6 +113,8 @@ def report(result: EvalResult) -> None:
         print(f"  {name}: {format_rate(count, result.n)}")
     for stage, rate in result.summary()["stages"].items():
         print(f"  reached {stage}: {format_rate(rate['count'], result.n)}")
+    for task, (count, n) in result.by_task.items():
+        print(f"  {task}: {format_rate(count, n)}")
 
 
 def progress(done: int, total: int, won: int) -> None:

@@ -18,6 +18,8 @@ from vla_gym.world.world import quat_to_mat
 
 HOME = 3.0
 """The beginning that episodes really have, see `Starts`."""
+HELD = 2.0
+"""The last beginning with the thing in the hand."""
 
 
 class Starts:
@@ -64,10 +66,10 @@ class Starts:
             over = np.array([*(pos[place, :2] + rng.normal(0.0, 0.01, 2)), rim])
             over[2] += rng.uniform(0.015, 0.05)
             goal = over + at * (anywhere - over) if place != thing else anywhere
-        elif at <= 2.0:
-            goal = there + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
+        elif at <= HELD:
+            goal = there + [0.0, 0.0, (HELD - at) * rng.uniform(0.02, 0.16)]
         else:
-            up, away = min(2 * (at - 2.0), 1.0), max(2 * (at - 2.5), 0.0)
+            up, away = min(2 * (at - HELD), 1.0), max(2 * (at - 2.5), 0.0)
             goal = there + [0.0, 0.0, up * HOVER]
             goal += away * (np.array(world.robot.home_tcp) - goal)
             view = View.of(world, core.named_slots[:, 0])
@@ -75,7 +77,7 @@ class Starts:
         qpos, off = self.solver.solve(goal, world.home_qpos, quat_to_mat(about("z", turn)) @ DOWN)
         if off > 0.01:
             return False
-        self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)
+        self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= HELD)
         return True
 
     def _place(self, i: int, thing: int, qpos: NDArray, width: float, held: bool) -> None:
@@ -99,7 +101,7 @@ class StartCurriculum:
     `look` episodes near the frontier it moves on if enough of them succeeded, and back if hardly any
     did (reverse curricula: Florensa et al. 2017; Tao et al. 2024). How many are enough falls with
     every look in one place: where the hand hides the thing no more may be possible, and farther
-    away it is seen better.
+    away it is seen better. Who begins there has seen the thing from home, as in a whole episode.
 
     Args:
         venv: A `TabletopVectorEnv`; episodes that it begins from now on are changed.
@@ -126,6 +128,8 @@ class StartCurriculum:
         self.hopeless, self.look = hopeless, look
         n = venv.num_envs
         self.at, self._ended = np.full(n, HOME), np.full(n, HOME)
+        self.glimpses: dict[int, dict[str, Any]] = {}
+        """World -> what was seen from home, where an episode begins with the hand about the thing."""
         self._state = np.array([step, 0.0, 0.0, 0.0])  # frontier, looks, episodes near it, successes
         self.starts.core.on_begin = self._begin
 
@@ -170,9 +174,14 @@ class StartCurriculum:
 
     def _begin(self, ids: NDArray[np.int64]) -> None:
         self._ended[ids] = self.at[ids]
-        for i in ids:
-            low = self._near if self.rng.random() < 0.7 else 0.0
-            at = float(self.rng.uniform(low, self.frontier))
-            could = self.starts.begin(int(i), at, self.rng)
+        low = np.where(self.rng.random(len(ids)) < 0.7, self._near, 0.0)
+        begin = self.rng.uniform(low, self.frontier)
+        hides = ids[(begin > HELD) & (begin < HOME)]
+        seen = self.starts.core.look(hides) if len(hides) else {}
+        self.glimpses = {
+            int(i): {key: value[k] for key, value in seen.items()} for k, i in enumerate(hides)
+        }
+        for i, at in zip(ids.tolist(), begin.tolist(), strict=True):
+            could = self.starts.begin(i, at, self.rng)
             # what could not be arranged counts for nothing but home
             self.at[i] = at if could else (HOME if self.frontier >= HOME else -1.0)

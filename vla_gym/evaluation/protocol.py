@@ -145,9 +145,10 @@ def run_episodes(
     n = venv.num_envs
     # seeds beyond the wanted ones only fill the batch
     options = None if asked is None else {"instruction": asked}
-    obs, _ = venv.reset(seed=[seed + k for k in range(n)], options=options)
+    obs, infos = venv.reset(seed=[seed + k for k in range(n)], options=options)
     if retell is not None:
-        obs, _ = venv.reset(options={"same_scene": True, **retell(venv)})
+        obs, infos = venv.reset(options={"same_scene": True, **retell(venv)})
+    tasks = infos.get("task", [""] * n)
     policy.reset(np.ones(n, bool), obs)
     sentences = tuple(obs["instruction"])
     running = np.arange(n) < episodes
@@ -178,6 +179,7 @@ def run_episodes(
             stage=int(stage[k]),
             wrong_object=bool(wrong[k]),
             episode_return=float(returns[k]),
+            task=str(tasks[k]),
         )
         for k in range(episodes)
     ]

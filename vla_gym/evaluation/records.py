@@ -36,6 +36,8 @@ class EpisodeRecord:
     """Another object than the named one was taken."""
     episode_return: float
     """Sum of rewards."""
+    task: str = ""
+    """Which of the environment's tasks it was."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,15 @@ class EvalResult:
         """95% Wilson interval of the success rate."""
         return wilson(self.successes, self.n)
 
+    @property
+    def by_task(self) -> dict[str, tuple[int, int]]:
+        """Successes and episodes of each task, in alphabetical order; of one task, nothing."""
+        names = sorted({r.task for r in self.records})
+        if len(names) < 2:
+            return {}
+        won = {name: [r.success for r in self.records if r.task == name] for name in names}
+        return {name: (sum(rows), len(rows)) for name, rows in won.items()}
+
     def __str__(self) -> str:
         """One line for people."""
         last = self.seed + max(self.n - 1, 0)
@@ -99,6 +110,7 @@ class EvalResult:
             "success_at_end": rate(sum(r.success_at_end for r in self.records), self.n),
             "wrong_object": rate(sum(r.wrong_object for r in self.records), self.n),
             "stages": {name: rate(k, self.n) for name, k in zip(self.stages, reached, strict=True)},
+            "tasks": {name: rate(k, n) for name, (k, n) in self.by_task.items()},
             "mean_steps": self._mean("steps"),
             "mean_return": self._mean("episode_return"),
             "wall_s": round(self.wall_s, 2),
