@@ -84,6 +84,17 @@ def runs_table(groups: dict[str, Runs]) -> list[str]:
     return rows
 
 
+def task_table(groups: dict[str, Runs]) -> list[str]:
+    """One row for each task of a mixture, one column for each kind of policy."""
+    rows = ["| task | " + " | ".join(f"`{g}`" for g in groups) + " |",
+            "|---|" + "---|" * len(groups)]  # fmt: skip
+    asked = [run["measured"]["none"]["by_task"] for runs in groups.values() for run in runs[:1]]
+    for task in sorted({task for tasks in asked for task in tasks}):
+        cells = [format_rate(*tasks[task]) if task in tasks else "" for tasks in asked]
+        rows.append(f"| {task} | " + " | ".join(cells) + " |")
+    return rows
+
+
 def failures(groups: dict[str, Runs]) -> list[str]:
     """How far the episodes got that failed."""
     rows = ["| policy | failed | wrong thing taken | got as far as |", "|---|---|---|---|"]
@@ -123,6 +134,8 @@ def page(text: str, groups: dict[str, Runs]) -> str:
         "headline": runs_table(part(groups, "pickplace-")),
         "axes": axes_table(part(groups, "pickplace-")),
         "tasks": runs_table(part(groups, "task-")),
+        "all-tasks": runs_table(part(groups, "tabletop-")),
+        "by-task": task_table(part(groups, "tabletop-")),
         "few-shot": runs_table(by_demos(part(groups, "fewshot-"))),
         "controls": runs_table(part(groups, "control-")),
         "outcome": runs_table(part(groups, "outcome-")),

@@ -7,7 +7,7 @@ import torch
 from vla_gym.agents.distributions import TokenMixture
 from vla_gym.agents.head import Gaussian, GaussianHead, TokenHead, choose, count_parameters
 from vla_gym.agents.policies import HeadPolicy
-from vla_gym.agents.tokens import TERMINATE, ActionTokens
+from vla_gym.agents.tokens import TERMINATE, ActionTokens, fit_width
 from vla_gym.errors import InvalidActionError
 
 
@@ -130,3 +130,10 @@ def test_the_policy_for_an_action_space():
     assert isinstance(tokens.head, TokenHead) and isinstance(numbers.head, GaussianHead)
     actions, _ = numbers.predict(np.zeros((4, 20), np.float32), deterministic=True)
     assert actions.shape == (4, 7) and np.abs(actions).max() <= 1
+
+
+def test_actions_fit_environments_that_can_be_ended_and_others():
+    seven, eight = np.full((2, 7), 0.5), np.full((2, 8), 0.5)
+    assert (fit_width(seven, 8)[:, 7] == -1.0).all() and fit_width(seven, 8).shape == (2, 8)
+    assert np.array_equal(fit_width(eight, 7), seven)
+    assert np.array_equal(fit_width(eight, 8), eight)

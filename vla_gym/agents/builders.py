@@ -116,7 +116,8 @@ def _token_options(config: TrainConfig) -> dict[str, Any]:
 def make_teachers(config: TrainConfig, venv: Any) -> dict[str, Teacher]:
     """Who changes how episodes begin while learning."""
     teachers: dict[str, Teacher] = {}
-    if not config.demos if config.curriculum is None else config.curriculum:
+    nothing = not config.demos and config.init is None
+    if nothing if config.curriculum is None else config.curriculum:
         teachers["curriculum"] = StartCurriculum(venv, config.seed)
     if config.practice:
         teachers["practice"] = Practice(venv, config.practice, seed=config.seed)

@@ -133,7 +133,7 @@ class TrainConfig:
     """Expert episodes to start from. 0 learns from success alone, as SAC can and PPO hardly does."""
     curriculum: bool | None = None
     """Whether episodes may begin nearer to success, from the end of the task backwards. None: where
-    there are no demonstrations. Evaluations always begin at home."""
+    there are neither demonstrations nor --init. Evaluations always begin at home."""
     practice: float = 0.0
     """Share of training episodes whose scene is one that went wrong before."""
     demo_noise: float = 0.15

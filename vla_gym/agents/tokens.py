@@ -109,14 +109,14 @@ class ActionTokens:
 
 
 def fit_width(actions: NDArray, width: int) -> NDArray:
-    """Actions of a policy that never ends an episode, as an environment that allows it wants them.
+    """Actions as an environment wants them that allows the end of an episode, or does not.
 
     Args:
         actions: Shape (n, 7) or (n, 8).
         width: Numbers per action of the environment: 7 or 8.
 
     Returns:
-        Shape (n, width); a number that is missing is -1, which goes on.
+        Shape (n, width); a number that is missing is -1, which goes on, and one too many goes.
     """
-    missing = width - actions.shape[1]
-    return np.pad(actions, ((0, 0), (0, missing)), constant_values=-1.0) if missing > 0 else actions
+    missing = max(width - actions.shape[1], 0)
+    return np.pad(actions, ((0, 0), (0, missing)), constant_values=-1.0)[:, :width]
