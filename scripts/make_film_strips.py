@@ -1,12 +1,17 @@
-"""Films test episodes that failed and lays their frames side by side: docs/images/failures.png.
+"""Films test episodes and lays their frames side by side.
 
-python scripts/make_film_strips.py [--name pickplace-ppo] [--strips 6]
+python scripts/make_film_strips.py [--name pickplace-sac] [--strips 6]
+python scripts/make_film_strips.py --name tabletop-ppo --tasks Sequence Avoid Infeasible
+
+The first writes docs/images/failures.png. With --tasks the first test episode of each is filmed,
+however it ends: docs/images/<name>.png.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vla_gym.evaluation.film import Clip, film
-from vla_gym.evaluation.policies import policy_factory
+from vla_gym.evaluation.policies import home_of, policy_factory
 from vla_gym.evaluation.protocol import make_venv
 from vla_gym.files import replace_file
 
@@ -29,45 +34,58 @@ def moments(clip: Clip) -> list[int]:
     return [round(last * (k / (FRAMES - 1)) ** 1.5) for k in range(FRAMES)]
 
 
-def strip(clip: Clip, stages: tuple[str, ...]) -> Image.Image:
+def strip(clip: Clip, outcome: str) -> Image.Image:
     """One episode as a row of frames below its sentence."""
     page = Image.new("RGB", (FRAMES * (SIZE + GAP), SIZE + LINE), "white")
     draw = ImageDraw.Draw(page)
-    record = clip.record
-    far = stages[record.stage - 1] if record.stage else "nothing"
-    wrong = ", took the wrong thing" if record.wrong_object else ""
-    told = f"seed {record.seed}: {clip.sentence}   (as far as: {far}{wrong})"
-    draw.text((4, 3), told, fill="black")
+    draw.text((4, 3), f"seed {clip.record.seed}: {clip.sentence}   ({outcome})", fill="black")
     for k, step in enumerate(moments(clip)):
         page.paste(Image.fromarray(clip.frames[step]), (k * (SIZE + GAP), LINE))
         draw.text((k * (SIZE + GAP) + 4, LINE + 3), f"{step / 10:.1f} s", fill="white")
     return page
 
 
-def main(name: str, strips: int) -> None:
-    """Film the first failures of a shipped policy's first training seed."""
-    measured = json.loads((DOCS / "results" / "learning" / f"{name}-s0.json").read_text("utf-8"))
-    run, failed = measured["run"], measured["measured"]["none"]["failed_seeds"]
-    venv: Any = make_venv(run["env"], 1, split="test", cameras=("image",))
-    policy = policy_factory(name)(venv)
-    stages = tuple(venv.unwrapped.stages)
-    rows: list[Image.Image] = []
+def failures(name: str, venv: Any, strips: int) -> Iterator[Image.Image]:
+    """The first failures of a policy's first training seed, and how far they got."""
+    results = DOCS / "results" / "learning" / f"{name}-s0.json"
+    failed = json.loads(results.read_text("utf-8"))["measured"]["none"]["failed_seeds"]
+    policy, stages = policy_factory(name)(venv), tuple(venv.unwrapped.stages)
     for seed in failed:
         (clip,) = film(venv, policy, 1, seed, SIZE)
-        if not clip.record.success:  # the gripper is drawn by chance, and may be lucky this time
-            rows.append(strip(clip, stages))
-        if len(rows) == strips:
-            break
+        if clip.record.success:  # the gripper is drawn by chance, and may be lucky this time
+            continue
+        far = stages[clip.record.stage - 1] if stages and clip.record.stage else "nothing"
+        wrong = ", took the wrong thing" if clip.record.wrong_object else ""
+        yield strip(clip, f"as far as: {far}{wrong}")
+        strips -= 1
+        if not strips:
+            return
+
+
+def firsts(name: str, venv: Any, tasks: Sequence[str]) -> Iterator[Image.Image]:
+    """The first test episode of each task."""
+    policy = policy_factory(name)(venv)
+    for task in tasks:
+        seeds = (s for s in range(1000) if venv.reset(seed=[s])[1]["task"][0] == task)
+        (clip,) = film(venv, policy, 1, next(seeds), SIZE)
+        yield strip(clip, "success" if clip.record.success else "no success")
+
+
+def main(name: str, strips: int, tasks: Sequence[str]) -> None:
+    """Film a shipped policy."""
+    venv: Any = make_venv(home_of(name), 1, split="test", cameras=("image",))
+    rows = list(firsts(name, venv, tasks) if tasks else failures(name, venv, strips))
     page = Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
-    small = page.quantize(128)
-    target = DOCS / "images" / "failures.png"
+    small = page.quantize(256, Image.Quantize.FASTOCTREE)  # the usual median cut loses rare colours
+    target = DOCS / "images" / (f"{name}.png" if tasks else "failures.png")
     replace_file(target, lambda file: small.save(file, "PNG", optimize=True))
     print(f"{len(rows)} strips of {name}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", default="pickplace-ppo", help="A shipped policy.")
+    parser.add_argument("--name", default="pickplace-sac", help="A shipped policy.")
     parser.add_argument("--strips", type=int, default=6)
+    parser.add_argument("--tasks", nargs="*", default=(), help="Names of tasks.")
     args = parser.parse_args()
-    main(args.name, args.strips)
+    main(args.name, args.strips, args.tasks)

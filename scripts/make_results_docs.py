@@ -52,6 +52,7 @@ def cost(runs: Runs) -> str:
     shown = "1 demonstration" if told["demos"] == 1 else f"{told['demos']} demonstrations"
     start = [f"`{told['init']}`"] if told.get("init") else []
     start += [shown] if told["demos"] else []
+    start += [f"{told['rehearsed']} successes of its own"] if told.get("rehearsed") else []
     return f"{', '.join(start) or 'nothing'} | {steps} | {minutes}"
 
 

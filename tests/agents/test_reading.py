@@ -5,7 +5,8 @@ import pytest
 
 from tests.agents.fake import FakeGrounder, FakePickPlace
 from vla_gym.agents.features import PolicyFeatures
-from vla_gym.agents.sources import ClipSource, Reading
+from vla_gym.agents.reading import Reading
+from vla_gym.agents.sources import ClipSource
 from vla_gym.envs.observation import PROPRIO
 
 TWO = "put s0 into s2 then put s1 into s3"
@@ -29,7 +30,7 @@ def body(tcp, width):
 )
 def test_a_clause_is_done_when_it_is_seen_done(xy, tcp, width, goes_on):
     reading, here = Reading(1), np.array([0])
-    on = reading.note([TWO], here, np.array([xy]), body(tcp, width))
+    on = reading.note([TWO], here, np.array([xy]), 0.025, body(tcp, width))
     assert (on.tolist() == [0]) == goes_on == bool(reading.anew[0])
     words = reading.words([TWO], here, np.array([True]))
     assert words == (["put s1 into s3"] if goes_on else ["put s0 into s2"])
@@ -38,7 +39,7 @@ def test_a_clause_is_done_when_it_is_seen_done(xy, tcp, width, goes_on):
 def test_the_last_clause_is_not_left_and_a_new_episode_begins_with_the_first():
     reading, here = Reading(1), np.array([0])
     for _ in range(3):
-        reading.note([TWO], here, np.array([TOGETHER]), body([0.5, 0.1, 0.2], 0.08))
+        reading.note([TWO], here, np.array([TOGETHER]), 0.025, body([0.5, 0.1, 0.2], 0.08))
     assert reading.clause[0] == 1
     reading.reset(here)
     both, now = np.array([0, 0]), np.array([True, False])

@@ -79,18 +79,6 @@ def test_the_frontier_moves_with_success(venv):
     assert curriculum.frontier < HOME
 
 
-def test_what_is_enough_falls_where_no_more_is_possible(venv):
-    curriculum = StartCurriculum(venv, look=8)
-    venv.reset(seed=1)
-    half = np.arange(8) < 4
-    for looks in range(8):  # half succeed, 0.6 are asked for
-        curriculum._ended[:] = curriculum.frontier
-        curriculum.note(np.ones(8, bool), half)
-        if curriculum.frontier > 0.15:
-            break
-    assert looks == 4  # 0.6 * 0.95 ** 4 is less than a half
-
-
 def test_episodes_count_for_the_beginning_they_had(venv):
     curriculum = StartCurriculum(venv, look=4)
     curriculum._state[0] = 1.0

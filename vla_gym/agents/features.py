@@ -157,23 +157,6 @@ class Features:
         ended = self.observe(seen_of(last.values(), obs), tuple(old_instructions[i] for i in last))
         return rows, dict(zip(last, ended, strict=True))
 
-    def recall(
-        self, ids: NDArray[np.int64], seen: dict[str, Any], obs: dict[str, Any],
-        instructions: tuple[str, ...],
-    ) -> NDArray[np.float32] | None:  # fmt: skip
-        """Begin the episodes of m worlds again, with something that was seen before.
-
-        Args:
-            ids: The worlds. Shape (m,).
-            seen: Their earlier observations.
-            obs: Their present ones.
-            instructions: Their sentences.
-
-        Returns:
-            Features (m, f); None if nothing is remembered.
-        """
-        return None
-
     def state_dict(self) -> dict[str, NDArray]:
         """The memory, as copies."""
         return {}
@@ -261,18 +244,6 @@ class PolicyFeatures(Features):
         self._read(instructions)
         return self._assemble(ids, obs["proprio"]), finals
 
-    def recall(
-        self, ids: NDArray[np.int64], seen: dict[str, Any], obs: dict[str, Any],
-        instructions: tuple[str, ...],
-    ) -> NDArray[np.float32] | None:  # fmt: skip
-        """As in `Features`."""
-        if not self.source.past:
-            return None
-        self.reset(np.isin(np.arange(self.n), ids))
-        for rows in (seen, obs):
-            self._track(ids, self.source.locate(rows, instructions, ids))
-        return self._assemble(ids, obs["proprio"])
-
     def state_dict(self) -> dict[str, NDArray]:
         """As in `Features`."""
         return {name: array.copy() for name, array in self._memory().items()}
@@ -280,7 +251,8 @@ class PolicyFeatures(Features):
     def load_state_dict(self, state: dict[str, NDArray]) -> None:
         """As in `Features`."""
         for name, array in self._memory().items():
-            array[...] = state[name]
+            if name in state:  # runs of earlier versions remembered less
+                array[...] = state[name]
 
     def _memory(self) -> dict[str, NDArray]:
         own = {"xy": self.xy, "confidence": self.confidence, "shape": self.shape}

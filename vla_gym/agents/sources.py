@@ -9,11 +9,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.agents.reading import Reading
 from vla_gym.envs.observation import PROPRIO
 from vla_gym.envs.skill import SKILLS, skill_of
 from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.errors import UnknownNameError
-from vla_gym.language.clauses import clauses
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.skills import Skills
 from vla_gym.world.predicates import View
@@ -83,67 +83,6 @@ class Source(Protocol):
         """What it remembers from step to step: arrays that a checkpoint keeps, written in place."""
 
 
-class Reading:
-    """Where in its sentence each world is: the next clause begins when the last one is seen done.
-
-    Done means that its object lies where its target does, and the open hand is away from it.
-
-    Args:
-        n: Number of worlds.
-    """
-
-    NEAR_M, AWAY_M, OPEN_M = 0.035, 0.08, 0.06
-    """Distance of object and target [m], of the hand from the object [m], width of the gripper [m]."""
-
-    def __init__(self, n: int) -> None:
-        self.clause, self.anew = np.zeros(n, np.int64), np.zeros(n, bool)
-        self._ended = self.clause.copy()
-
-    def reset(self, ids: NDArray[np.int64]) -> None:
-        """Begin these worlds' sentences."""
-        self._ended[ids], self.clause[ids], self.anew[ids] = self.clause[ids], 0, False
-
-    def words(
-        self, instructions: Sequence[str], ids: NDArray[np.int64], now: NDArray[np.bool_]
-    ) -> list[str]:
-        """The clauses of m observations.
-
-        Args:
-            instructions: Whole sentences.
-            ids: Worlds. Shape (m,).
-            now: Whether it is the world's present observation, not its last of an ended episode.
-        """
-        at = np.where(now, self.clause[ids], self._ended[ids])
-        parts = [clauses(text) for text in instructions]
-        return [part[min(k, len(part) - 1)] for part, k in zip(parts, at.tolist(), strict=True)]
-
-    def note(
-        self, instructions: Sequence[str], ids: NDArray[np.int64], xy: NDArray, proprio: NDArray
-    ) -> NDArray[np.int64]:
-        """Go on where a clause is done.
-
-        Args:
-            instructions: Whole sentences of m worlds.
-            ids: The worlds.
-            xy: Where their object and target were found. Shape (m, 2, 2), [m].
-            proprio: Laid out as `PROPRIO`. Shape (m, 26).
-
-        Returns:
-            The worlds that went on.
-        """
-        more = np.array([len(clauses(s)) for s in instructions]) - 1 > self.clause[ids]
-        tcp = proprio[:, PROPRIO["tcp_pos"]]
-        lies = np.concatenate([xy[:, 0], np.full((len(ids), 1), GRASP_PLANE_M)], axis=1)
-        done = np.linalg.norm(xy[:, 0] - xy[:, 1], axis=1) < self.NEAR_M
-        done &= np.linalg.norm(tcp - lies, axis=1) > self.AWAY_M
-        done &= proprio[:, PROPRIO["gripper_width"]][:, 0] > self.OPEN_M
-        on = ids[done & more]
-        self.anew[ids] = False
-        self.anew[on] = True
-        self.clause[on] += 1
-        return on
-
-
 class ClipSource:
     """Finds things by matching the words with the picture, then placing the pixel on the table.
 
@@ -206,7 +145,8 @@ class ClipSource:
         cameras = np.where(now[:, None], self.camera.pose[ids], self._ended[ids])
         xy = self.camera.deproject(cameras, _numpy(found.point), GRASP_PLANE_M)[..., :2]
         said = [text for text, at in zip(instructions, now, strict=True) if at]
-        on = self.reading.note(said, ids[now], xy[now], np.asarray(obs["proprio"])[now])
+        body = np.asarray(obs["proprio"])[now]
+        on = self.reading.note(said, ids[now], xy[now], GRASP_PLANE_M, body)
         self.chosen[on] = np.nan
         # a CLIP may not have been taught shapes
         shape = _nothing(n).shape if found.shape is None else _numpy(found.shape)

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from vla_gym.agents.features import Features, seen_of
+from vla_gym.agents.features import Features
 from vla_gym.agents.tokens import N_MOTION, ActionTokens, fit_width
 
 
@@ -18,8 +18,6 @@ class Teacher(Protocol):
     """Changes how episodes begin: `vla_gym.envs.starts`, `vla_gym.envs.practice`."""
 
     rng: np.random.Generator
-    glimpses: dict[int, dict[str, Any]]
-    """World -> what was seen before its episode began, if anything was."""
 
     @property
     def progress(self) -> float:  # type: ignore[empty-body]
@@ -71,8 +69,7 @@ class AgentVecEnv(VecEnvWrapper):
         obs = self.last_obs = self.venv.reset()
         self._words = self.raw.instructions
         self.features.reset(np.ones(self.num_envs, bool))
-        rows = self.features.observe(obs, self._words)  # type: ignore
-        self.last_features = self._recalled(rows, obs)
+        self.last_features = self.features.observe(obs, self._words)  # type: ignore
         return self.last_features
 
     def resume(self, features: NDArray[np.float32]) -> None:
@@ -104,25 +101,8 @@ class AgentVecEnv(VecEnvWrapper):
             if infos[i].get("TimeLimit.truncated", False)
         }
         rows, finals = self.features.advance(obs, words, dones, last, self._words)  # type: ignore[arg-type]
-        self._words = words
-        if dones.any():
-            rows = self._recalled(rows, obs)
         for i in np.flatnonzero(dones):
             # after success nothing is bootstrapped: any finite row will do
             infos[i]["terminal_observation"] = finals.get(int(i), self.last_features[i])
-        self.last_features = rows
+        self._words, self.last_features = words, rows
         return rows, rewards, dones, infos
-
-    def _recalled(self, rows: NDArray[np.float32], obs: Any) -> NDArray[np.float32]:
-        """Features of a beginning, corrected where something was seen before it."""
-        seen = {i: row for t in self.teachers.values() for i, row in t.glimpses.items()}
-        if not seen:
-            return rows
-        ids = np.array(sorted(seen))
-        before = seen_of((seen[i] for i in ids), obs)
-        now = {key: obs[key][ids] for key in before}
-        words = tuple(self._words[i] for i in ids)
-        recalled = self.features.recall(ids, before, now, words)
-        if recalled is not None:
-            rows[ids] = recalled
-        return rows

@@ -12,7 +12,7 @@ import tyro
 
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.film import Clip, Told, film
-from vla_gym.evaluation.policies import policy_factory
+from vla_gym.evaluation.policies import home_of, policy_factory
 from vla_gym.evaluation.protocol import make_venv, run_episodes
 from vla_gym.tracking.video import captioned, side_by_side, write_video
 
@@ -25,8 +25,8 @@ class DemoConfig:
     """Draw scenes in which this sentence makes sense, ask for it, and judge the outcome."""
     policy: str = "expert"
     """"expert", "random", or a checkpoint's path or name."""
-    env: str = "VLAPickPlace-v0"
-    """Environment id."""
+    env: str | None = None
+    """Environment id. None: where the policy learnt; for the expert and chance VLAPickPlace-v0."""
     instruction: str | None = None
     """Tell the policy this instead of the scene's own sentence; the outcome is then not judged.
     The expert does not read, so this needs a trained policy."""
@@ -63,10 +63,10 @@ def main(args: Sequence[str]) -> int:
         )
     if config.episodes < 1:
         raise InvalidConfigError(f"episodes must be at least 1, got {config.episodes}.")
-    factory = policy_factory(config.policy)
+    factory, env = policy_factory(config.policy), config.env or home_of(config.policy)
     if config.render == "human":
-        return watch(config)
-    venv = make_venv(config.env, config.episodes, split=config.split)
+        return watch(config, env)
+    venv = make_venv(env, config.episodes, split=config.split)
     try:
         clips = film(
             venv,
@@ -102,9 +102,9 @@ def with_caption(clip: Clip, hold: int = 12) -> np.ndarray:
     return np.concatenate([captioned(clip.frames, pending), captioned(last, clip.caption)])
 
 
-def watch(config: DemoConfig) -> int:
+def watch(config: DemoConfig, env: str) -> int:
     """Run the episodes one after another in MuJoCo's viewer."""
-    venv = make_venv(config.env, 1, split=config.split, render_mode="human")
+    venv = make_venv(env, 1, split=config.split, render_mode="human")
     try:
         policy = policy_factory(config.policy)(venv)
         if config.instruction is not None:

@@ -15,6 +15,7 @@ from vla_gym import ENV_IDS
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation import EvalResult, evaluate
 from vla_gym.evaluation.language_use import language_use
+from vla_gym.evaluation.policies import home_of
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.files import replace_text
 
@@ -25,8 +26,9 @@ class EvaluateConfig:
 
     policy: str = "expert"
     """"expert", "random", or a checkpoint's path or name."""
-    env: str = "VLAPickPlace-v0"
-    """Environment id, or "all"."""
+    env: str | None = None
+    """Environment id, or "all". None: where the policy learnt; for the expert and chance
+    VLAPickPlace-v0."""
     episodes: int = 100
     """Number of episodes; the interval narrows with its square root."""
     split: str = "validation"
@@ -52,12 +54,12 @@ class EvaluateConfig:
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     config = tyro.cli(EvaluateConfig, args=list(args), prog="vla-gym evaluate")
-    ids = ENV_IDS if config.env == "all" else (config.env,)
+    ids = ENV_IDS if config.env == "all" else (config.env or home_of(config.policy),)
     axes = _axes(config.novelty)
     if config.words:
         return _words(config, ids, axes)
     if len(ids) * len(axes) == 1:
-        result = measure(config, config.env, axes[0])
+        result = measure(config, ids[0], axes[0])
         report(result)
         if config.out is not None:
             print(f"  written to {result.save(config.out)}")

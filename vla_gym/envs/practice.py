@@ -27,7 +27,6 @@ class Practice:
     def __init__(self, venv: Any, share: float = 0.3, size: int = 256, seed: int = 0) -> None:
         self.core, self.share, self.size = venv.unwrapped, share, size
         self.rng = np.random.default_rng(seed)
-        self.glimpses: dict[int, dict[str, Any]] = {}
         self.scenes: list[ep.Episode] = []
         """Those that failed last."""
         self._now: list[ep.Episode | None] = [None] * venv.num_envs

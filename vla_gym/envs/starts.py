@@ -18,8 +18,6 @@ from vla_gym.world.world import quat_to_mat
 
 HOME = 3.0
 """The beginning that episodes really have, see `Starts`."""
-HELD = 2.0
-"""The last beginning with the thing in the hand."""
 
 
 class Starts:
@@ -66,10 +64,10 @@ class Starts:
             over = np.array([*(pos[place, :2] + rng.normal(0.0, 0.01, 2)), rim])
             over[2] += rng.uniform(0.015, 0.05)
             goal = over + at * (anywhere - over) if place != thing else anywhere
-        elif at <= HELD:
-            goal = there + [0.0, 0.0, (HELD - at) * rng.uniform(0.02, 0.16)]
+        elif at <= 2.0:
+            goal = there + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
         else:
-            up, away = min(2 * (at - HELD), 1.0), max(2 * (at - 2.5), 0.0)
+            up, away = min(2 * (at - 2.0), 1.0), max(2 * (at - 2.5), 0.0)
             goal = there + [0.0, 0.0, up * HOVER]
             goal += away * (np.array(world.robot.home_tcp) - goal)
             view = View.of(world, core.named_slots[:, 0])
@@ -77,7 +75,7 @@ class Starts:
         qpos, off = self.solver.solve(goal, world.home_qpos, quat_to_mat(about("z", turn)) @ DOWN)
         if off > 0.01:
             return False
-        self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= HELD)
+        self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)
         return True
 
     def _place(self, i: int, thing: int, qpos: NDArray, width: float, held: bool) -> None:
@@ -99,16 +97,13 @@ class StartCurriculum:
 
     Most episodes begin near the frontier, the others anywhere between it and success. Every
     `look` episodes near the frontier it moves on if enough of them succeeded, and back if hardly any
-    did (reverse curricula: Florensa et al. 2017; Tao et al. 2024). How many are enough falls with
-    every look in one place: where the hand hides the thing no more may be possible, and farther
-    away it is seen better. Who begins there has seen the thing from home, as in a whole episode.
+    did (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
 
     Args:
         venv: A `TabletopVectorEnv`; episodes that it begins from now on are changed.
         seed: Of the choices.
         step: How far the frontier moves.
         mastered: Success rate from which it moves on.
-        ease: What is left of `mastered` after a look without a move.
         hopeless: Success rate below which it moves back.
         look: Episodes between moves.
     """
@@ -119,18 +114,14 @@ class StartCurriculum:
         seed: int = 0,
         step: float = 0.1,
         mastered: float = 0.6,
-        ease: float = 0.95,
         hopeless: float = 0.1,
         look: int = 64,
     ) -> None:
         self.starts, self.rng = Starts(venv), np.random.default_rng(seed)
-        self.step, self.mastered, self.ease = step, mastered, ease
-        self.hopeless, self.look = hopeless, look
+        self.step, self.mastered, self.hopeless, self.look = step, mastered, hopeless, look
         n = venv.num_envs
         self.at, self._ended = np.full(n, HOME), np.full(n, HOME)
-        self.glimpses: dict[int, dict[str, Any]] = {}
-        """World -> what was seen from home, where an episode begins with the hand about the thing."""
-        self._state = np.array([step, 0.0, 0.0, 0.0])  # frontier, looks, episodes near it, successes
+        self._state = np.array([step, 0.0, 0.0])  # frontier, episodes near it, successes
         self.starts.core.on_begin = self._begin
 
     @property
@@ -151,14 +142,11 @@ class StartCurriculum:
             success: Shape (n,).
         """
         near = done & (self._ended >= self._near)
-        self._state[2:] += near.sum(), (near & success).sum()
-        frontier, looks, episodes, successes = self._state
-        if episodes >= self.look:
-            rate = successes / episodes
-            enough = rate >= self.mastered * self.ease**looks
-            move = self.step * (float(enough) - float(rate < self.hopeless))
-            looks = 0.0 if move else looks + 1.0
-            self._state[:] = np.clip(frontier + move, self.step, HOME), looks, 0.0, 0.0
+        self._state[1:] += near.sum(), (near & success).sum()
+        if self._state[1] >= self.look:
+            rate = self._state[2] / self._state[1]
+            move = self.step * (float(rate >= self.mastered) - float(rate < self.hopeless))
+            self._state[:] = np.clip(self.frontier + move, self.step, HOME), 0.0, 0.0
 
     def get_state(self) -> dict[str, NDArray]:
         """Everything needed to go on from here, as copies of plain arrays."""
@@ -174,14 +162,9 @@ class StartCurriculum:
 
     def _begin(self, ids: NDArray[np.int64]) -> None:
         self._ended[ids] = self.at[ids]
-        low = np.where(self.rng.random(len(ids)) < 0.7, self._near, 0.0)
-        begin = self.rng.uniform(low, self.frontier)
-        hides = ids[(begin > HELD) & (begin < HOME)]
-        seen = self.starts.core.look(hides) if len(hides) else {}
-        self.glimpses = {
-            int(i): {key: value[k] for key, value in seen.items()} for k, i in enumerate(hides)
-        }
-        for i, at in zip(ids.tolist(), begin.tolist(), strict=True):
-            could = self.starts.begin(i, at, self.rng)
+        for i in ids:
+            low = self._near if self.rng.random() < 0.7 else 0.0
+            at = float(self.rng.uniform(low, self.frontier))
+            could = self.starts.begin(int(i), at, self.rng)
             # what could not be arranged counts for nothing but home
             self.at[i] = at if could else (HOME if self.frontier >= HOME else -1.0)

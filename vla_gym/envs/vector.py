@@ -228,12 +228,6 @@ class TabletopVectorEnv(VectorEnv):
             self.render()
         return obs, rewards, terminated, truncated, infos
 
-    def look(self, ids: NDArray[np.int64]) -> dict[str, NDArray]:
-        """What some worlds look like now; arrays with a row for each of `ids`."""
-        seen = self._observe(ids)
-        del seen["instruction"]
-        return seen
-
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Pictures of all worlds, or nothing where a window shows world 0.
 

@@ -92,6 +92,24 @@ class ExpertPolicy:
         return np.pad(action, ((0, 0), (0, missing)), constant_values=-1.0) if missing else action
 
 
+def home_of(name: str) -> str:
+    """The environment in which a policy learnt; of those that learn nothing, ``VLAPickPlace-v0``.
+
+    Args:
+        name: As for `policy_factory`.
+
+    Raises:
+        UnknownNameError: If there is no such policy.
+        CheckpointError: If its checkpoint cannot be read.
+    """
+    policy_factory(name)  # tells what can be named
+    if name in NAMES:
+        return "VLAPickPlace-v0"
+    from vla_gym.agents.checkpoint import read_config
+
+    return read_config(name).env
+
+
 def policy_factory(name: str, **options: Any) -> PolicyFactory:
     """A factory for the policy of that name.
 
@@ -112,7 +130,7 @@ def policy_factory(name: str, **options: Any) -> PolicyFactory:
         raise UnknownNameError("policy", name, (*NAMES, *checkpoint_names()), remedy)
 
     def load(venv: Any) -> Policy:
-        # the only place where this package reaches up: a checkpoint knows its own agent
+        # here and in `home_of` this room reaches up: a checkpoint knows its own agent
         from vla_gym.agents.checkpoint import load_policy
 
         return load_policy(name, venv, **options)

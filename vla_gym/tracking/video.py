@@ -145,7 +145,7 @@ def _write_gif(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
     # one palette for the whole film, or colours flicker
     some = [np.asarray(p) for p in pictures[:: max(1, len(pictures) // 4)]]
     sample = Image.fromarray(np.concatenate(some))
-    palette = sample.quantize(colors=128)
+    palette = sample.quantize(128, Image.Quantize.FASTOCTREE)  # median cut loses rare colours
     small = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     small[0].save(path, save_all=True, append_images=small[1:], duration=round(1000 / fps), loop=0)
 
