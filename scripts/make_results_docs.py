@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from vla_gym.evaluation.statistics import format_rate
+from vla_gym.evaluation.statistics import format_rate, wilson
 from vla_gym.language.splits import AXES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -118,8 +118,13 @@ def part(groups: dict[str, Runs], *prefixes: str) -> dict[str, Runs]:
 
 
 def by_demos(groups: dict[str, Runs]) -> dict[str, Runs]:
-    """Ordered by the number of demonstrations."""
-    return dict(sorted(groups.items(), key=lambda item: item[1][0]["run"]["demos"]))
+    """Ordered by the number of demonstrations, then by what was learnt from success."""
+
+    def cost_of(item: tuple[str, Runs]) -> tuple[int, int]:
+        first = item[1][0]
+        return first["run"]["demos"], first["steps"]
+
+    return dict(sorted(groups.items(), key=cost_of))
 
 
 def updated(text: str, name: str, content: str) -> str:
@@ -173,6 +178,41 @@ def draw_curves(folder: Path, groups: dict[str, Runs], target: Path) -> None:
     fig.savefig(target, dpi=110)
 
 
+def draw_few(groups: dict[str, Runs], target: Path) -> None:
+    """Success over demonstrations, after cloning and after learning from success."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7, 3.2))
+    learnt = {n: r[0] for n, r in groups.items() if r[0]["steps"]}
+    for i, (question, label) in enumerate(
+        (("imitation only", "cloned"), ("none", "and four minutes of success"))
+    ):
+        rows = [(run["run"]["demos"], run["measured"][question]) for run in learnt.values()
+                if question in run["measured"]]  # fmt: skip
+        rates = [row["success"] / row["n"] for _, row in rows]
+        ends = [wilson(row["success"], row["n"]) for _, row in rows]
+        around = [[r - low for r, (low, _) in zip(rates, ends, strict=True)],
+                  [high - r for r, (_, high) in zip(rates, ends, strict=True)]]  # fmt: skip
+        demos = [n * 1.04**i for n, _ in rows]  # beside one another
+        ax.errorbar(demos, rates, around, fmt="o-", color=f"C{i}", capsize=3, label=label)
+    for name, runs in groups.items():
+        if name not in learnt:
+            row = runs[0]["measured"]["none"]
+            ax.axhline(row["success"] / row["n"], color="grey", ls="--", label="as it is")
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_xticks([run["run"]["demos"] for run in learnt.values()])
+    ax.get_xaxis().set_major_formatter("{x:.0f}")
+    ax.minorticks_off()
+    ax.set(xlabel="demonstrations of stacking", ylabel="success", ylim=(0.6, 1.0), xlim=(-0.3, 140))
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower right", frameon=False)
+    fig.tight_layout()
+    fig.savefig(target, dpi=110)
+
+
 if __name__ == "__main__":
     found = load(DOCS / "results" / "learning")
     target = DOCS / "results.md"
@@ -184,3 +224,4 @@ if __name__ == "__main__":
     if "--check" not in sys.argv:
         headline = part(found, "pickplace-")
         draw_curves(DOCS / "results" / "learning", headline, DOCS / "images" / "curves.png")
+        draw_few(by_demos(part(found, "fewshot-")), DOCS / "images" / "few-shot.png")
