@@ -6,6 +6,7 @@ import torch
 
 from vla_gym.agents import builders
 from vla_gym.agents.agent import HeadAgent
+from vla_gym.agents.checkpoint import read_config
 from vla_gym.agents.config import preset
 from vla_gym.agents.demos import collect_demos
 from vla_gym.agents.head import count_parameters
@@ -25,7 +26,7 @@ def config_for(env, agent="ppo", **values):
 def test_a_clone_learns_to_end_the_episode_in_time():
     config = config_for("VLAInfeasible-v0")
     venv = builders.make_raw_env(config, 8)
-    builders.settle_ending(config, venv)
+    builders.settle(config, venv)
     tokens, features = builders.make_tokens(config), builders.make_features(venv, config)
     env = builders.wrap(venv, features, None)
     env.seed(0)
@@ -63,7 +64,7 @@ def test_it_is_settled_by_what_the_environment_asks():
     for env, agent in (("VLAPickPlace-v0", "ppo"), ("VLATabletop-v0", "ppo"), ("VLATabletop-v0", "sac")):
         config = config_for(env, agent)
         venv = builders.make_raw_env(config, 1)
-        builders.settle_ending(config, venv)
+        builders.settle(config, venv)
         settled.append(config.terminate)
         venv.close()
     assert settled == [False, True, False]
@@ -73,7 +74,15 @@ def test_actions_that_cannot_end_are_refused_where_nothing_else_counts():
     config = config_for("VLAInfeasible-v0", "sac")
     venv = builders.make_raw_env(config, 1)
     with pytest.raises(InvalidConfigError, match="--agent ppo"):
-        builders.settle_ending(config, venv)
+        builders.settle(config, venv)
     venv.close()
     with pytest.raises(InvalidConfigError, match="Only tokens"):
         config_for("VLATabletop-v0", "sac", terminate=True)
+
+
+def test_who_begins_from_a_policy_is_told_what_that_one_was_told():
+    config, base = config_for("VLAStack-v0"), read_config("tabletop-ppo")
+    venv = builders.make_raw_env(config, 1)
+    builders.settle(config, venv, base)
+    assert config.skills and config.terminate
+    venv.close()

@@ -84,15 +84,24 @@ def several_skills(venv: Any) -> bool:
     return len({skill_of(task.goal) for task in venv.unwrapped.tasks}) > 1
 
 
-def settle_ending(config: TrainConfig, venv: Any) -> None:
-    """Decide whether the head may end an episode, where the configuration leaves it open.
+def settle(config: TrainConfig, venv: Any, begun_from: TrainConfig | None = None) -> None:
+    """Decide what the head is told and may do, where the configuration leaves it open.
+
+    Args:
+        config: Changed in place.
+        venv: The environment.
+        begun_from: Configuration of the policy that learning begins from, which decides.
 
     Raises:
-        InvalidConfigError: If that is all the environment asks for, and these actions cannot.
+        InvalidConfigError: If all the environment asks for is to end episodes, and these actions
+            cannot.
     """
     asked = [task.terminate for task in venv.unwrapped.tasks]
+    tokens = config.action_kind == "tokens"
+    if config.skills is None:
+        config.skills = bool(begun_from.skills) if begun_from else several_skills(venv)
     if config.terminate is None:
-        config.terminate = any(asked) and config.action_kind == "tokens"
+        config.terminate = bool(begun_from.terminate) if begun_from else any(asked) and tokens
     if all(asked) and not config.terminate:
         raise InvalidConfigError(
             f"In {config.env} who ends the episode in time succeeds, and this head could not end it. "

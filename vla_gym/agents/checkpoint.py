@@ -203,15 +203,22 @@ def check_fits(
     """
     old, new = read_meta(path).get("fingerprint", {}), fingerprint(config)
     wrong = [
-        f"{k}: checkpoint {old.get(k)!r}, now {v!r}"
-        for k, v in new.items()
-        if old.get(k) != v and (only is None or k in only)
+        f"{k}: checkpoint {was!r}, now {now!r}"
+        for k, (was, now) in {k: _apart(old.get(k), v) for k, v in new.items()}.items()
+        if was != now and (only is None or k in only)
     ]
     if wrong:
         raise CheckpointError(
             f"The checkpoint {path} belongs to a different set-up ({'; '.join(wrong)}). "
             "Start with the same options, or train anew without --resume or --init."
         )
+
+
+def _apart(old: Any, new: Any) -> tuple[Any, Any]:
+    """Two values, or of two lists of names what only one of them has."""
+    if not all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in (old, new)):
+        return old, new
+    return [x for x in old if x not in new], [x for x in new if x not in old]
 
 
 def load_policy(

@@ -151,10 +151,10 @@ class TrainConfig:
     pooled: nobody; the head sees CLIP's vectors of the picture and of the sentence, as a control."""
     skills: bool | None = None
     """Whether the head is told the skill that CLIP reads off the sentence. None: where the
-    environment asks for more than one."""
+    environment asks for more than one, or as --init's policy is."""
     terminate: bool | None = None
     """Whether the head may end an episode, by the first of its tokens, and is told how long it has
-    lasted. None: where the environment asks for it and actions are tokens."""
+    lasted. None: where the environment asks for it and actions are tokens, or as --init's policy."""
     blind: Literal["none", "instruction", "image"] = "none"
     """What to hide from the policy, as a control."""
     seed: int = 0

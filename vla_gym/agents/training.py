@@ -15,6 +15,7 @@ from vla_gym.agents.callbacks import Interrupted, Pulse, StopLearning, log_to
 from vla_gym.agents.config import TrainConfig, to_dict
 from vla_gym.agents.demos import Demos, Rehearsal, collect_demos
 from vla_gym.agents.head import count_parameters
+from vla_gym.agents.tokens import N_MOTION
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.agents.warm_start import clone
 from vla_gym.files import replace_text
@@ -64,9 +65,8 @@ class Run:
         if config.threads:  # the encoder keeps the threads that it found
             torch.set_num_threads(config.threads)
         raw = builders.make_raw_env(config, config.num_envs)
-        if config.skills is None:
-            config.skills = builders.several_skills(raw)
-        builders.settle_ending(config, raw)
+        begun_from = None if config.init is None else checkpoint.read_config(config.init)
+        builders.settle(config, raw, begun_from)
         if config.init is not None:
             checkpoint.check_fits(checkpoint.resolve(config.init), config, only=checkpoint.SHAPE)
         self.folder = run_folder.prepare(config, self.resumed)
@@ -233,9 +233,8 @@ class Run:
 
     def _recorded(self, name: str, env: AgentVecEnv, who: Any, n: int) -> Demos:
         begun, config = time.monotonic(), self.config
-        demos = collect_demos(
-            env, who, n, config.demo_noise, config.seed, ends=bool(config.terminate)
-        )
+        ends = bool(config.terminate) and env.raw.single_action_space.shape[0] > N_MOTION
+        demos = collect_demos(env, who, n, config.demo_noise, config.seed, ends)
         print(f"  {demos.n_episodes} {name} in {time.monotonic() - begun:.0f} s", flush=True)
         return demos
 
