@@ -16,7 +16,7 @@ from vla_gym.safety import MODES, Limits
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "planning"
-PLANNERS = ("grammar", "clip", "local")
+PLANNERS = ("grammar", "grammar-tabletop", "clip", "local")
 
 
 def load(name: str) -> dict[str, Any]:
@@ -45,22 +45,20 @@ def planners() -> str:
             task += f" ({', '.join(r['novelty'])})" if r["novelty"] else ""
             key = (r["planner"], r["see"], task)
             rows.setdefault(key, {})[r["driver"]] = r
-    out = []
+    out, acting = [], list(dict.fromkeys(d for drivers in rows.values() for d in drivers))
     for (planner, see, task), drivers in rows.items():
         first = next(iter(drivers.values()))
         n = first["n"]
-        others = [d for d in drivers if d != "expert"]
         silent = n - first.get("answered", {"count": n})["count"]
         cells = [planner, see, task, f"{n}, {silent} not answered" if silent else str(n)]
         cells += [told(first[key], n) for key in ("schema_valid", "executable", "refused")]
-        for driver in ("expert", others[0] if others else ""):
-            r = drivers.get(driver)
-            cells.append(told(r["success"], r["n"]) if r else "-")
+        results = [drivers.get(driver) for driver in acting]
+        cells += [told(r["success"], r["n"]) if r else "-" for r in results]
         cells += [f"{first['planning_s']:.3g}"]
         cells += [f"{first['prompt_tokens']:.0f} + {first['completion_tokens']:.0f}"]
         out.append(cells)
-    head = ("planner", "sees", "task", "n", "schema-valid", "executable", "refused", "goal, expert",
-            "goal, policy", "s", "tokens in + out")  # fmt: skip
+    head = ("planner", "sees", "task", "n", "schema-valid", "executable", "refused",
+            *(f"goal, {driver}" for driver in acting), "s", "tokens in + out")  # fmt: skip
     return table(head, out)
 
 
