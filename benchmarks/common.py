@@ -65,6 +65,19 @@ def run_for(seconds: float, step: Callable[[], Any], least: int = 2) -> tuple[in
     return calls, time.perf_counter() - begun
 
 
+def scenes(n: int) -> Any:
+    """So many scenes of all tasks, just begun; pictures are drawn by who asks."""
+    import gymnasium as gym
+
+    import vla_gym  # noqa: F401 - registers the environments
+
+    env = gym.make_vec(
+        "VLATabletop-v0", num_envs=n, vectorization_mode="vector_entry_point", cameras=()
+    )
+    env.reset(seed=0)
+    return env
+
+
 def machine() -> dict[str, Any]:
     """Processor, number of cores, load before the start, and versions of what matters."""
     from importlib.metadata import version

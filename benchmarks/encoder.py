@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import common
-import gymnasium as gym
 import numpy as np
 import open_clip
 import torch
 import tyro
 
-import vla_gym  # noqa: F401 - registers the environments
 from vla_gym.agents.sources import GRASP_PLANE_M
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
@@ -79,12 +77,8 @@ def yardstick(config: EncoderConfig, threads: int) -> dict[str, float]:
 def finding(config: EncoderConfig) -> list[dict[str, Any]]:
     """How well the first thing of each sentence is found, in the same scenes drawn in two ways."""
     torch.set_num_threads(1)
-    env: Any = gym.make_vec(
-        "VLATabletop-v0", num_envs=config.scenes, vectorization_mode="vector_entry_point",
-        cameras=(),
-    )  # fmt: skip
+    env = common.scenes(config.scenes)
     core = env.unwrapped
-    env.reset(seed=0)
     for _ in range(4):  # the arm is somewhere
         env.step(core.action_space.sample())
     truth = core.world.object_pos[np.arange(config.scenes), core.named_slots[:, 0], :2]

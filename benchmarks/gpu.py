@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import common
-import gymnasium as gym
 import numpy as np
 import torch
 import tyro
 
-import vla_gym  # noqa: F401 - registers the environments
 from vla_gym.agents.sources import GRASP_PLANE_M
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
@@ -63,12 +61,8 @@ def rates(config: GpuConfig) -> list[dict[str, Any]]:
 
 def finding(config: GpuConfig) -> list[dict[str, Any]]:
     """Where the first thing of each sentence is found, against the CPU in float32."""
-    env: Any = gym.make_vec(
-        "VLATabletop-v0", num_envs=config.scenes, vectorization_mode="vector_entry_point",
-        cameras=(),
-    )  # fmt: skip
+    env = common.scenes(config.scenes)
     core = env.unwrapped
-    env.reset(seed=0)
     pool = CameraPool(core.world)
     begun = time.perf_counter()
     pictures = pool.render("fixed")
