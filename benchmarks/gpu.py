@@ -118,12 +118,14 @@ def main(config: GpuConfig) -> None:
         )
     result: dict[str, Any] = {
         "machine": common.machine() | {"gpu": torch.cuda.get_device_name(0)},
-        "images_per_s": rates(config), "finding": finding(config),
+        "scenes": config.scenes, "train_minutes": config.train_minutes,
+        "images_per_s": rates(config), "finding": finding(config), "training": [],
     }  # fmt: skip
     print(json.dumps(result, indent=1), flush=True)
     common.save("gpu", result)  # training takes minutes; what is known is not lost with it
-    result["training"] = training(config.train_minutes) if config.train_minutes else []
-    common.save("gpu", result)
+    if config.train_minutes:
+        result["training"] = training(config.train_minutes)
+        common.save("gpu", result)
 
 
 if __name__ == "__main__":

@@ -221,9 +221,9 @@ def gpu(result: dict[str, Any]) -> str:
     return (
         f"## GPU\n\n{result['machine']['gpu']}; pictures drawn by its own EGL driver,"
         f" {count(drawn)} a second. What is found is compared with CPU and float32, median"
-        " (99% below) of 256 things.\n\n"
-        f"{table(head, rows)}\n\nEnvironment steps per second of `train.py`, 32 worlds: {steps}."
-        f" CLIP is no longer what takes time there: physics and drawing are.\n\n{where(result)}"
+        f" (99% below) of {result['scenes']} things.\n\n"
+        f"{table(head, rows)}\n\nEnvironment steps per second of `train.py`, one run of"
+        f" {60 * result['train_minutes']:.0f} s each: {steps}.\n\n{where(result)}"
     )
 
 

@@ -1,7 +1,8 @@
-"""Films test episodes and lays their frames side by side.
+r"""Films test episodes and lays their frames side by side.
 
 python scripts/make_film_strips.py [--name pickplace-sac] [--strips 6]
-python scripts/make_film_strips.py --name tabletop-ppo --tasks Sequence Avoid Infeasible
+python scripts/make_film_strips.py --name tabletop-ppo \
+    --tasks Sequence Avoid Infeasible Drawer Upright Push
 
 The first writes docs/images/failures.png. With --tasks the first test episode of each is filmed,
 however it ends: docs/images/<name>.png.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ def strip(clip: Clip, outcome: str) -> Image.Image:
     return page
 
 
-def failures(name: str, venv: Any, strips: int) -> Iterator[Image.Image]:
+def failures(name: str, venv: Any) -> Iterator[Image.Image]:
     """The first failures of a policy's first training seed, and how far they got."""
     results = DOCS / "results" / "learning" / f"{name}-s0.json"
     failed = json.loads(results.read_text("utf-8"))["measured"]["none"]["failed_seeds"]
@@ -57,9 +59,6 @@ def failures(name: str, venv: Any, strips: int) -> Iterator[Image.Image]:
         far = stages[clip.record.stage - 1] if stages and clip.record.stage else "nothing"
         wrong = ", took the wrong thing" if clip.record.wrong_object else ""
         yield strip(clip, f"as far as: {far}{wrong}")
-        strips -= 1
-        if not strips:
-            return
 
 
 def firsts(name: str, venv: Any, tasks: Sequence[str]) -> Iterator[Image.Image]:
@@ -74,7 +73,7 @@ def firsts(name: str, venv: Any, tasks: Sequence[str]) -> Iterator[Image.Image]:
 def main(name: str, strips: int, tasks: Sequence[str]) -> None:
     """Film a shipped policy."""
     venv: Any = make_venv(home_of(name), 1, split="test", cameras=("image",))
-    rows = list(firsts(name, venv, tasks) if tasks else failures(name, venv, strips))
+    rows = list(firsts(name, venv, tasks) if tasks else islice(failures(name, venv), strips))
     page = Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
     small = page.quantize(256, Image.Quantize.FASTOCTREE)  # the usual median cut loses rare colours
     target = DOCS / "images" / (f"{name}.png" if tasks else "failures.png")

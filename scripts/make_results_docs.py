@@ -13,6 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vla_gym.evaluation.statistics import format_rate, wilson
 from vla_gym.language.splits import AXES
 
@@ -56,10 +58,15 @@ def cost(runs: Runs) -> str:
     return f"{', '.join(start) or 'nothing'} | {steps} | {minutes}"
 
 
+def heading(what: str, groups: dict[str, Runs]) -> list[str]:
+    """The head of a table with one column for each kind of policy."""
+    names = " | ".join(f"`{group}`" for group in groups)
+    return [f"| {what} | {names} |", "|---|" + "---|" * len(groups)]
+
+
 def axes_table(groups: dict[str, Runs]) -> list[str]:
     """One row for each way of being new, one column for each kind of policy."""
-    rows = ["| what is new | " + " | ".join(f"`{g}`" for g in groups) + " |",
-            "|---|" + "---|" * len(groups)]  # fmt: skip
+    rows = heading("what is new", groups)
     extra = ("swapped", "blind to instruction", "blind to image")
     for axis in ("none", *AXES, *extra):
         cells = [pooled(runs, axis) for runs in groups.values()]
@@ -87,11 +94,12 @@ def runs_table(groups: dict[str, Runs]) -> list[str]:
 
 def task_table(groups: dict[str, Runs]) -> list[str]:
     """One row for each task of a mixture, one column for each kind of policy."""
-    rows = ["| task | " + " | ".join(f"`{g}`" for g in groups) + " |",
-            "|---|" + "---|" * len(groups)]  # fmt: skip
-    asked = [run["measured"]["none"]["by_task"] for runs in groups.values() for run in runs[:1]]
-    for task in sorted({task for tasks in asked for task in tasks}):
-        cells = [format_rate(*tasks[task]) if task in tasks else "" for tasks in asked]
+    rows = heading("task", groups)
+    asked = [[run["measured"]["none"]["by_task"] for run in runs] for runs in groups.values()]
+    for task in sorted({task for seeds in asked for tasks in seeds for task in tasks}):
+        # of all seeds together
+        counts = [np.sum([tasks.get(task, (0, 0)) for tasks in seeds], axis=0) for seeds in asked]
+        cells = [format_rate(int(k), int(n)) for k, n in counts]
         rows.append(f"| {task} | " + " | ".join(cells) + " |")
     return rows
 
@@ -153,14 +161,19 @@ def page(text: str, groups: dict[str, Runs]) -> str:
     return text
 
 
-def draw_curves(folder: Path, groups: dict[str, Runs], target: Path) -> None:
-    """Validation success over steps, one colour for each kind of policy, a line for each seed."""
+def pyplot() -> Any:
+    """Matplotlib without a screen."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(7, 3.6))
+    return plt
+
+
+def draw_curves(folder: Path, groups: dict[str, Runs], target: Path) -> None:
+    """Validation success over steps, one colour for each kind of policy, a line for each seed."""
+    fig, ax = pyplot().subplots(figsize=(7, 3.6))
     for i, name in enumerate(groups):
         for k, path in enumerate(sorted(folder.glob(f"{name}-s*.csv"))):
             with path.open(encoding="utf-8") as file:
@@ -180,12 +193,7 @@ def draw_curves(folder: Path, groups: dict[str, Runs], target: Path) -> None:
 
 def draw_few(groups: dict[str, Runs], target: Path) -> None:
     """Success over demonstrations, after cloning and after learning from success."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7, 3.2))
+    fig, ax = pyplot().subplots(figsize=(7, 3.2))
     learnt = {n: r[0] for n, r in groups.items() if r[0]["steps"]}
     for i, (question, label) in enumerate(
         (("imitation only", "cloned"), ("none", "and four minutes of success"))

@@ -116,7 +116,10 @@ def make_tokens(config: TrainConfig) -> ActionTokens | None:
     return ActionTokens(terminate=bool(config.terminate))
 
 
-def _token_options(config: TrainConfig) -> dict[str, Any]:
+def _head_options(config: TrainConfig) -> dict[str, Any]:
+    """What only the token head has."""
+    if config.action_kind != "tokens":
+        return {}
     head = config.head
     return {"n_mixture": head.n_mixture, "min_scale": head.min_scale,
             "terminate": bool(config.terminate)}  # fmt: skip
@@ -125,8 +128,10 @@ def _token_options(config: TrainConfig) -> dict[str, Any]:
 def make_teachers(config: TrainConfig, venv: Any) -> dict[str, Teacher]:
     """Who changes how episodes begin while learning."""
     teachers: dict[str, Teacher] = {}
-    nothing = not config.demos and config.init is None
-    if nothing if config.curriculum is None else config.curriculum:
+    easier = config.curriculum
+    if easier is None:
+        easier = not config.demos and config.init is None
+    if easier:
         teachers["curriculum"] = StartCurriculum(venv, config.seed)
     if config.practice:
         teachers["practice"] = Practice(venv, config.practice, seed=config.seed)
@@ -158,7 +163,6 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
     labels: np.ndarray | None = None
     if demos is not None:
         labels = demo_tokens(demos.labels) if tokens else demos.labels
-    options = _token_options(config) if tokens else {}
     return SparsePPO(
         # on the CPU even where there is a GPU: learning takes a hundredth of PPO's time, and its
         # networks are smaller than what starting a GPU's kernels costs
@@ -170,7 +174,7 @@ def _make_ppo(config: TrainConfig, env: AgentVecEnv, demos: Demos | None) -> Spa
         demo_features=None if demos is None else demos.features, demo_actions=labels,
         policy_kwargs={
             "hidden": head.hidden, "critic_hidden": c.critic_hidden, "critic_lr": c.critic_lr,
-            "decode": head.decode, "head_kwargs": options,
+            "decode": head.decode, "head_kwargs": _head_options(config),
         },
     )  # fmt: skip
 
@@ -221,11 +225,10 @@ def bare_policy(config: TrainConfig) -> HeadPolicy | HeadSACPolicy:
         )  # fmt: skip
     tokens = make_tokens(config)
     action: spaces.Space = spaces.Box(-1.0, 1.0, (7,), np.float32)
-    options: dict[str, Any] = {}
     if tokens is not None:
         action = spaces.MultiDiscrete(tokens.nvec)
-        options = _token_options(config)
     return HeadPolicy(
         obs, action, lambda _: config.ppo.learning_rate, hidden=head.hidden,
-        critic_hidden=config.ppo.critic_hidden, decode=head.decode, head_kwargs=options,
+        critic_hidden=config.ppo.critic_hidden, decode=head.decode,
+        head_kwargs=_head_options(config),
     )  # fmt: skip

@@ -202,11 +202,11 @@ def check_fits(
         CheckpointError: If they differ in what has to agree; says in what.
     """
     old, new = read_meta(path).get("fingerprint", {}), fingerprint(config)
-    wrong = [
-        f"{k}: checkpoint {was!r}, now {now!r}"
-        for k, (was, now) in {k: _apart(old.get(k), v) for k, v in new.items()}.items()
-        if was != now and (only is None or k in only)
-    ]
+    wrong = []
+    for name in new if only is None else only:
+        if old.get(name) != new[name]:
+            was, now = _apart(old.get(name), new[name])
+            wrong.append(f"{name}: checkpoint {was!r}, now {now!r}")
     if wrong:
         raise CheckpointError(
             f"The checkpoint {path} belongs to a different set-up ({'; '.join(wrong)}). "
@@ -215,10 +215,11 @@ def check_fits(
 
 
 def _apart(old: Any, new: Any) -> tuple[Any, Any]:
-    """Two values, or of two lists of names what only one of them has."""
-    if not all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in (old, new)):
+    """Two values that differ, or of two lists of the same order what only one of them has."""
+    if not (isinstance(old, list) and isinstance(new, list)):
         return old, new
-    return [x for x in old if x not in new], [x for x in new if x not in old]
+    gone, added = [x for x in old if x not in new], [x for x in new if x not in old]
+    return (gone, added) if gone or added else (old, new)
 
 
 def load_policy(
@@ -250,9 +251,19 @@ def load_policy(
     if features is not None:
         config.features = features  # type: ignore[assignment]
     policy = builders.bare_policy(config)
-    load_weights(policy, read_tensors(path, "policy"), path)
+    put_weights(policy, path)
     made = builders.make_features(venv, config, encoder, blind)
     return HeadAgent(policy, made, builders.make_tokens(config), deterministic, venv)
+
+
+def put_weights(policy: torch.nn.Module, path_or_name: str | Path) -> None:
+    """Give a policy the weights of a checkpoint, a run folder's best, or a shipped policy.
+
+    Raises:
+        CheckpointError: If it cannot be read, or does not fit.
+    """
+    path = resolve(path_or_name)
+    load_weights(policy, read_tensors(path, "policy"), path)
 
 
 def load_weights(policy: torch.nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:

@@ -68,7 +68,6 @@ class Demos:
                 f"arrays {', '.join(names)}; delete it to have them collected again."
             ) from fault
 
-
     @classmethod
     def join(cls, parts: Sequence[Demos]) -> Demos:
         """Several as one."""

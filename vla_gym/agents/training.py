@@ -84,7 +84,7 @@ class Run:
             f"run {self.folder}\n"
             f"  {config.agent} on {config.env}, {config.action_kind} actions, "
             f"{count_parameters(builders.head_of(self.model)):,} parameters in the head, "
-            f"{self.demos.n_episodes if self.demos else 0} demonstrations, "
+            f"{config.demos} demonstrations, "
             f"W&B {self.log.wandb.mode}",
             flush=True,
         )
@@ -97,10 +97,7 @@ class Run:
             self._restore(self.resumed)
             return
         if self.config.init is not None:
-            path = checkpoint.resolve(self.config.init)
-            checkpoint.load_weights(
-                self.model.policy, checkpoint.read_tensors(path, "policy"), path
-            )
+            checkpoint.put_weights(self.model.policy, self.config.init)
         if self.demos is not None:
             report = clone(
                 builders.head_of(self.model), self.demos, self.config.clone, self.config.seed
@@ -209,24 +206,23 @@ class Run:
         print(f"  going on from {path}, {self.elapsed_s / 60:.1f} min in", flush=True)
 
     def _demos(self, raw: Any) -> Demos | None:
-        from vla_gym.experts import Expert
-
         config, file = self.config, self.folder / "demos.npz"
+        if not (config.demos or config.rehearsed):
+            return None
         if file.is_file():
             return Demos.load(file)
+        from vla_gym.experts import Expert
+
         env = builders.wrap(raw, self.features, None)
         env.seed(config.seed)
         parts = []
         if config.demos:
             parts.append(self._recorded("demonstrations", env, Expert(raw), config.demos))
-        if config.rehearsed and config.init is not None:
+        if config.init is not None and config.rehearsed:
             policy = builders.bare_policy(config)
-            path = checkpoint.resolve(config.init)
-            checkpoint.load_weights(policy, checkpoint.read_tensors(path, "policy"), path)
+            checkpoint.put_weights(policy, config.init)
             own = Rehearsal(policy, env, self.tokens)
             parts.append(self._recorded("successes of its own", env, own, config.rehearsed))
-        if not parts:
-            return None
         demos = Demos.join(parts)
         demos.save(file)
         return demos
