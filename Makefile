@@ -1,5 +1,7 @@
 # make train    set everything up and learn a policy
 # make test     set everything up and run the tests
+# make lint     set everything up and check style and types of every file
+# make docs     write every generated page and picture of the docs anew
 #
 # Needs Python 3.10 to 3.13 and nothing else. Another interpreter: make train PYTHON=python3.12
 # Other options for training: make train ARGS='--preset full --seed 1'
@@ -27,9 +29,10 @@ test: $(DEV_STAMP)
 	$(VENV)/bin/python -m pytest -n 2 $(TESTS)
 
 lint: $(DEV_STAMP)
+	@echo "$$($(VENV)/bin/ruff check . --show-files | wc -l) files for ruff"
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/pyright
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python --stats
 
 docs: $(RUN_STAMP)
 	$(VENV)/bin/python scripts/update_readme.py

@@ -93,7 +93,9 @@ class FakePickPlace(VectorEnv):
         self.target = np.where(actions[:, 6] > 0, 0.08, 0.0)
         floor = np.where(self.held >= 0, 0.04, 0.0)
         was_open = self.width > 0.06
-        self.width = np.clip(self.width + np.clip(self.target - self.width, -0.04, 0.04), floor, 0.08)
+        self.width = np.clip(
+            self.width + np.clip(self.target - self.width, -0.04, 0.04), floor, 0.08
+        )
         away = np.linalg.norm(pos[:, :2] - self.tcp[:, None], axis=-1)
         near = away.argmin(1)
         takes = (self.held < 0) & was_open & (self.target == 0) & (away.min(1) < GRASP_M)

@@ -43,7 +43,11 @@ class FakeSB3VecEnv(VecEnv):
         for i in np.flatnonzero(dones):
             rows[i]["terminal_observation"] = infos["final_obs"][i]
             rows[i]["TimeLimit.truncated"] = bool(truncated[i])
-            rows[i]["episode"] = {"r": float(self._returns[i]), "l": int(self._lengths[i]), "t": 0.0}
+            rows[i]["episode"] = {
+                "r": float(self._returns[i]),
+                "l": int(self._lengths[i]),
+                "t": 0.0,
+            }
             self._returns[i], self._lengths[i] = 0.0, 0
         return obs, rewards, dones, rows
 

@@ -61,7 +61,11 @@ def test_only_who_may_end_has_the_token_and_the_clock():
 
 def test_it_is_settled_by_what_the_environment_asks():
     settled = []
-    for env, agent in (("VLAPickPlace-v0", "ppo"), ("VLATabletop-v0", "ppo"), ("VLATabletop-v0", "sac")):
+    for env, agent in (
+        ("VLAPickPlace-v0", "ppo"),
+        ("VLATabletop-v0", "ppo"),
+        ("VLATabletop-v0", "sac"),
+    ):
         config = config_for(env, agent)
         venv = builders.make_raw_env(config, 1)
         builders.settle(config, venv)

@@ -21,8 +21,8 @@ from vla_gym.experts import Expert
 from vla_gym.language.phrase import resolve
 from vla_gym.language.splits import AXES, held_out
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
-from vla_gym.world.patterns import PATTERNS
 from vla_gym.world.objects import KINDS
+from vla_gym.world.patterns import PATTERNS
 from vla_gym.world.predicates import Inside, Touched
 
 IDS = vla_gym.ENV_IDS
@@ -256,7 +256,7 @@ def test_a_sentence_about_what_is_not_there():
                 env.unwrapped.vector.episodes[0].binding.colours,
                 env.unwrapped.vector.episodes[0].binding.specs, strict=True)]
     )  # fmt: skip
-    place = "put the {} cube in the red bowl".format(missing)
+    place = f"put the {missing} cube in the red bowl"
     with pytest.raises(InstructionError, match="fits 0 things.*On the table"):
         env.reset(options={"same_scene": True, "instruction": place})
     env.close()

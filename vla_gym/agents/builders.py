@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.base_class import BaseAlgorithm
 
 from vla_gym.agents.config import TrainConfig, layout_of
 from vla_gym.agents.demos import Demos
 from vla_gym.agents.features import Features, PolicyFeatures
-from vla_gym.agents.pooled import PooledFeatures
 from vla_gym.agents.policies import HeadPolicy, HeadSACPolicy
+from vla_gym.agents.pooled import PooledFeatures
 from vla_gym.agents.ppo import SparsePPO
 from vla_gym.agents.sac import SparseSAC
 from vla_gym.agents.sources import make_source
 from vla_gym.agents.tokens import ActionTokens
 from vla_gym.agents.vec_env import AgentVecEnv, Teacher
 from vla_gym.agents.warm_start import demo_tokens
-from vla_gym.envs.skill import skill_of
 from vla_gym.envs.practice import Practice
+from vla_gym.envs.skill import skill_of
 from vla_gym.envs.starts import StartCurriculum
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 
@@ -104,7 +103,7 @@ def settle(config: TrainConfig, venv: Any, begun_from: TrainConfig | None = None
         config.terminate = bool(begun_from.terminate) if begun_from else any(asked) and tokens
     if all(asked) and not config.terminate:
         raise InvalidConfigError(
-            f"In {config.env} who ends the episode in time succeeds, and this head could not end it. "
+            f"In {config.env} success means ending the episode in time, which this head cannot. "
             "Use --agent ppo with tokens, and leave out --terminate False."
         )
 

@@ -160,7 +160,8 @@ def resolve(path_or_name: str | Path, prefer: str = "best") -> Path:
         return SHIPPED / str(path_or_name)
     raise CheckpointError(
         f"No checkpoint at {path_or_name}. Give a checkpoint folder, a run folder that has "
-        f"got as far as its first checkpoint, or a shipped policy ({', '.join(shipped()) or 'none'})."
+        f"got as far as its first checkpoint, or a shipped policy "
+        f"({', '.join(shipped()) or 'none'})."
     )
 
 
@@ -188,9 +189,7 @@ SHAPE = ("agent", "action", "hidden", "n_mixture", "layout")
 """What has to agree for a policy to begin from another one's weights."""
 
 
-def check_fits(
-    path: str | Path, config: TrainConfig, only: tuple[str, ...] | None = None
-) -> None:
+def check_fits(path: str | Path, config: TrainConfig, only: tuple[str, ...] | None = None) -> None:
     """Make sure that a run of this configuration can go on from a checkpoint.
 
     Args:

@@ -98,8 +98,8 @@ class SACConfig:
     imitation_half_life: float = 5_000.0
     """Gradient steps in which that weight halves."""
     gripper_spells: float = 0.15
-    """Without demonstrations: share of spells of five steps in which the hand stays and chance opens
-    or closes the gripper."""
+    """Without demonstrations: share of five-step spells in which the hand rests while the gripper
+    opens or closes at random."""
 
 
 @dataclass
@@ -130,7 +130,7 @@ class TrainConfig:
     action: Literal["tokens", "continuous"] | None = None
     """RT-2 tokens or numbers. None: tokens for PPO, continuous for SAC."""
     demos: int = 100
-    """Expert episodes to start from. 0 learns from success alone, as SAC can and PPO hardly does."""
+    """Expert episodes to start from. 0 learns from success alone, which suits SAC best."""
     curriculum: bool | None = None
     """Whether episodes may begin nearer to success, from the end of the task backwards. None: where
     there are neither demonstrations nor --init. Evaluations always begin at home."""
@@ -148,13 +148,13 @@ class TrainConfig:
     """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
     features: Literal["clip", "privileged", "pooled"] = "clip"
     """Who finds the named things: CLIP, or the simulator (for debugging, and to compare).
-    pooled: nobody; the head sees CLIP's vectors of the picture and of the sentence, as a control."""
+    pooled: nobody; the head sees CLIP's image and sentence vectors, as a control."""
     skills: bool | None = None
     """Whether the head is told the skill that CLIP reads off the sentence. None: where the
     environment asks for more than one, or as --init's policy is."""
     terminate: bool | None = None
-    """Whether the head may end an episode, by the first of its tokens, and is told how long it has
-    lasted. None: where the environment asks for it and actions are tokens, or as --init's policy."""
+    """Whether the head may end an episode, and sees the time elapsed. None: where
+    the environment asks for it and actions are tokens, or as --init's policy."""
     blind: Literal["none", "instruction", "image"] = "none"
     """What to hide from the policy, as a control."""
     seed: int = 0
@@ -195,7 +195,7 @@ class TrainConfig:
 
     @property
     def action_kind(self) -> str:
-        """"tokens" or "continuous"."""
+        """Kind of actions: "tokens" or "continuous"."""
         return self.action or ("tokens" if self.agent == "ppo" else "continuous")
 
     @property
@@ -223,9 +223,7 @@ class TrainConfig:
             )
         for name in ("demos", "rehearse"):
             if (getattr(self, name) or 0) < 0:
-                raise InvalidConfigError(
-                    f"{name} must not be negative, got {getattr(self, name)}."
-                )
+                raise InvalidConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.rehearse and self.init is None:
             raise InvalidConfigError(
                 "rehearse needs a policy whose successes are repeated. Name one with --init."

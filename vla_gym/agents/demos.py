@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.files import replace_file
 from vla_gym.agents.tokens import N_MOTION, ActionTokens
 from vla_gym.agents.vec_env import AgentVecEnv
 from vla_gym.errors import CheckpointError, InvalidConfigError
+from vla_gym.files import replace_file
 
 
 @dataclass
@@ -140,7 +140,7 @@ def collect_demos(
         if tried >= 20 + 4 * n_episodes and len(kept) < tried / 10:
             raise InvalidConfigError(
                 f"Only {len(kept)} of {tried} episodes succeeded; there is nothing to clone. "
-                "Check the expert with `vla-gym evaluate --policy expert --env ID`, or use --demos 0; "
+                "See `vla-gym evaluate --policy expert --env ID`, or use --demos 0; "
                 "where they were episodes of --init's policy, use --rehearse 0."
             )
     columns = [np.array(c, np.float32) for c in zip(*(r for e in kept for r in e), strict=True)]

@@ -55,7 +55,7 @@ def layout(skills: bool = False, pooled: bool = False, clock: bool = False) -> d
     Args:
         skills: Whether the verb is among them, for environments that ask for more than one skill.
         pooled: Whether they are whole vectors of CLIP instead of places.
-        clock: Whether the time since the beginning is among them, for heads that may end an episode.
+        clock: Whether the time since the beginning is among them, for heads that may end it.
     """
     if pooled:
         return dict(POOLED)
@@ -96,7 +96,7 @@ class Tracking:
     gain: float = 0.5
     """Share of a fully used grounding in the new estimate of a thing that rests."""
     moves_m: float = 0.04
-    """Distance from the estimate at which a grounding is taken for motion, and believed whole [m]."""
+    """Distance from the estimate at which a grounding is taken for motion [m]."""
     leap_m: float = 0.12
     """Distance beyond which it is another thing, unless it is surer than the memory [m]."""
     fade: float = 0.98
@@ -296,9 +296,7 @@ class PolicyFeatures(Features):
         return assemble(known, proprio, self.skill[ids], clock)
 
 
-def assemble(
-    found: Found, proprio: NDArray, skill: NDArray, clock: NDArray
-) -> NDArray[np.float32]:
+def assemble(found: Found, proprio: NDArray, skill: NDArray, clock: NDArray) -> NDArray[np.float32]:
     """Put the feature vector together; every number is of order one by fixed constants.
 
     Args:

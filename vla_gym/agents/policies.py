@@ -66,10 +66,10 @@ class HeadPolicy(ActorCriticPolicy):
         self.critic = nn.Sequential(
             *trunk(n, self.critic_hidden), orthogonal(nn.Linear(self.critic_hidden[-1], 1), 1.0)
         )
-        make = self.optimizer_class
-        self.optimizer = make(self.head.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore
+        make: Any = self.optimizer_class
+        self.optimizer = make(self.head.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
         self.critic_optimizer = make(
-            self.critic.parameters(), lr=self.critic_lr, **self.optimizer_kwargs  # type: ignore
+            self.critic.parameters(), lr=self.critic_lr, **self.optimizer_kwargs
         )
 
     @property
@@ -132,9 +132,7 @@ class EnsembleCritic(BaseModel):
             nn.Parameter(torch.empty(n_critics, i, o).uniform_(-1, 1) / math.sqrt(i))
             for i, o in pairs
         )
-        self.biases = nn.ParameterList(
-            nn.Parameter(torch.zeros(n_critics, 1, o)) for _, o in pairs
-        )
+        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(n_critics, 1, o)) for _, o in pairs)
         self.scales = nn.ParameterList(nn.Parameter(torch.ones(n_critics, 1, o)) for o in hidden)
         self.shifts = nn.ParameterList(nn.Parameter(torch.zeros(n_critics, 1, o)) for o in hidden)
         self.n_critics = n_critics
@@ -247,8 +245,7 @@ class HeadSACPolicy(SACPolicy):
 
     def make_critic(self, features_extractor: Any = None) -> EnsembleCritic:  # type: ignore[override]
         """The critics, untrained."""
-        n = self.critic_kwargs["n_critics"]
-        critic = EnsembleCritic(
-            self.observation_space, self.action_space, n, self.critic_hidden  # type: ignore[arg-type]
-        )
+        n, actions = self.critic_kwargs["n_critics"], self.action_space
+        assert isinstance(actions, spaces.Box)
+        critic = EnsembleCritic(self.observation_space, actions, n, self.critic_hidden)
         return critic.to(self.device)

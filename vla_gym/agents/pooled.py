@@ -29,7 +29,7 @@ class PooledFeatures(Features):
     def __init__(self, encoder: Any, blind: str = "none") -> None:
         if encoder.embed_dim != CLIP_WIDTH:
             raise InvalidConfigError(
-                f"--features pooled is a control for CLIPs of width {CLIP_WIDTH}, as the embedded one; "
+                f"--features pooled needs a CLIP of width {CLIP_WIDTH}, as the embedded one; "
                 f"{encoder.name!r} has {encoder.embed_dim}. Use --features clip."
             )
         self.encoder, self.blind = encoder, blind

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from vla_gym.agents import checkpoint
-from vla_gym.files import replace_text
 from vla_gym.agents.config import TrainConfig
 from vla_gym.errors import InvalidConfigError
+from vla_gym.files import replace_text
 
 RUNS = Path("runs")
 """Where runs go that were given no folder."""

@@ -18,7 +18,6 @@ from vla_gym.agents.executed import StoresExecuted
 from vla_gym.agents.policies import HeadSACPolicy
 from vla_gym.agents.ppo import shorten
 
-
 _SPELL, _GRIPPER = 5, 6
 """Steps that chance keeps the gripper open or closed, and the gripper's place in an action."""
 
@@ -41,8 +40,8 @@ class SparseSAC(StoresExecuted, SAC):
         imitation: Weight of the squared distance to demonstrated actions at the start.
         imitation_half_life: Gradient steps in which that weight halves.
         learnt: Whether the head has learnt something; one that has not begins with random actions.
-        gripper_spells: Share of spells of `_SPELL` steps in which the hand stays and chance moves the
-            gripper; who rises while the fingers close takes hold of nothing.
+        gripper_spells: Share of spells of `_SPELL` steps in which the hand stays and only the
+            gripper moves, at random; rising while the fingers close grasps nothing.
         kwargs: As for `stable_baselines3.SAC`.
     """
 
@@ -145,8 +144,9 @@ class SparseSAC(StoresExecuted, SAC):
         obs, actions, next_obs, dones, rewards, discounts = (
             torch.cat([getattr(p, name) for p in parts]).float() for name in names
         )
-        return {"obs": obs, "actions": actions, "next_obs": next_obs,
-                "keep": ((1 - dones) * discounts).squeeze(-1), "rewards": rewards.squeeze(-1)}  # fmt: skip
+        keep = ((1 - dones) * discounts).squeeze(-1)
+        return {"obs": obs, "actions": actions, "next_obs": next_obs, "keep": keep,
+                "rewards": rewards.squeeze(-1)}  # fmt: skip
 
     def _critic_step(self, batch: dict[str, Tensor], log: dict[str, list[float]]) -> None:
         with torch.no_grad():

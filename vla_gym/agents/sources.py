@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from vla_gym.agents.reading import Reading
 from vla_gym.envs.observation import PROPRIO
 from vla_gym.envs.skill import SKILLS, skill_of
-from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.errors import UnknownNameError
+from vla_gym.experts.skills import N_SHAPE, shape_of
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.skills import Skills
 from vla_gym.world.predicates import View
@@ -25,7 +25,7 @@ GRASP_PLANE_M = 0.025
 SURE = 0.6
 """Confidence from which a thing that a comparison chose is followed, instead of compared again."""
 PRIVILEGED_NOISE_M = 0.006
-"""Spread of the error added to true positions, fixed for an episode: what good grounding has [m]."""
+"""Spread of the error added to true positions, fixed for an episode, as of good grounding [m]."""
 WORDLESS = "put the thing into the other thing"
 """The sentence that a policy blind to its instruction is given instead."""
 
@@ -162,7 +162,7 @@ class ClipSource:
 class PrivilegedSource:
     """True positions with an error that stays the same for a whole episode.
 
-    Not a policy anyone could deploy: it is what to compare grounding with, and the quick way to debug
+    Not deployable: a baseline to compare grounding with, and the quick way to debug
     the learning.
 
     Args:

@@ -184,9 +184,7 @@ def _capture_replay(buffer: ReplayBuffer) -> tuple[dict[str, Tensor], dict[str, 
     return tensors, {"pos": buffer.pos, "full": buffer.full, "size": buffer.buffer_size}
 
 
-def _restore_replay(
-    buffer: ReplayBuffer, tensors: dict[str, Tensor], meta: dict[str, Any]
-) -> None:
+def _restore_replay(buffer: ReplayBuffer, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
     for name in _REPLAY:
         array = tensors[name].numpy()
         getattr(buffer, name)[: len(array)] = array

@@ -104,9 +104,7 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
     y = torch.as_tensor(labels, dtype=torch.float32, device=device)
     train, test = torch.as_tensor(np.flatnonzero(~held)), torch.as_tensor(np.flatnonzero(held))
     opt = torch.optim.Adam(head.parameters(), config.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        opt, steps, config.learning_rate / 10
-    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, steps, config.learning_rate / 10)
     best, best_step, train_loss = math.inf, 0, math.inf
     best_state = copy.deepcopy(head.state_dict())
     recent: list[float] = []

@@ -137,9 +137,7 @@ class Episode:
                 )
         chosen = {name: int(slot) for name, slot in roles.items()}
         binding = replace(self.binding, roles=chosen)
-        return replace(
-            self, binding=binding, instruction=task.say(binding, self.pos, rng, axes)
-        )
+        return replace(self, binding=binding, instruction=task.say(binding, self.pos, rng, axes))
 
     def told(self, task: Task, text: str) -> Episode:
         """The same scene under a person's own sentence.
@@ -216,7 +214,7 @@ def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
 
 
 def named_slots(episode: Episode, task: Task) -> tuple[int, int]:
-    """Slots of the first and the last thing that the sentence names; of groups, the first member."""
+    """Slots of the first and the last thing the sentence names; of groups, the first member."""
     played = {**{r: g[0] for r, g in episode.binding.groups.items()}, **episode.binding.roles}
     order = [played[r] for r in task.roles if r in played]
     return order[0], order[-1]

@@ -25,9 +25,7 @@ class Achieved:
     """A sentence that names those things in this scene."""
 
 
-def achieved(
-    venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0
-) -> list[list[Achieved]]:
+def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> list[list[Achieved]]:
     """Look for goals that hold, whoever was meant to play their roles.
 
     For relabelling with hindsight (Andrychowicz et al. 2017): an episode that put the wrong thing

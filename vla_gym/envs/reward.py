@@ -1,4 +1,4 @@
-"""Stages of a task, read off its goal, and the progress through them (the dense reward's ground)."""
+"""Stages of a task, read off its goal, and the progress through them (for the dense reward)."""
 
 from __future__ import annotations
 

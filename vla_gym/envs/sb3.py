@@ -19,7 +19,7 @@ class SB3VecEnv(VecEnv):
     """What SB3's algorithms and wrappers expect, over one `TabletopVectorEnv`.
 
     SB3 has no text spaces, so the sentence is not in the observation; read it from `instructions`.
-    Infos carry ``is_success``, ``stage``, ``wrong_object``, with a safety layer ``cost``, ``cost_*``
+    Infos: ``is_success``, ``stage``, ``wrong_object``, with a safety layer ``cost``, ``cost_*``
     and ``executed_action``, and, at an episode's end,
     ``terminal_observation``, ``TimeLimit.truncated`` and ``episode`` (r, l, t).
 
@@ -33,7 +33,9 @@ class SB3VecEnv(VecEnv):
         parts.pop("instruction", None)
         self.render_mode = self.venv.render_mode
         super().__init__(
-            self.venv.num_envs, spaces.Dict(parts), self.venv.single_action_space  # type: ignore[arg-type]
+            self.venv.num_envs,
+            spaces.Dict(parts),
+            self.venv.single_action_space,  # type: ignore[arg-type]
         )
         self._actions: NDArray | None = None
         self._returns, self._lengths = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)

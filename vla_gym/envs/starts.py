@@ -75,7 +75,9 @@ class Starts:
         qpos, off = self.solver.solve(goal, world.home_qpos, quat_to_mat(about("z", turn)) @ DOWN)
         if off > 0.01:
             return False
-        self._place(i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)
+        self._place(
+            i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0
+        )
         return True
 
     def _place(self, i: int, thing: int, qpos: NDArray, width: float, held: bool) -> None:
@@ -96,7 +98,7 @@ class StartCurriculum:
     """Moves the beginning backwards from success, as far as it is mastered.
 
     Most episodes begin near the frontier, the others anywhere between it and success. Every
-    `look` episodes near the frontier it moves on if enough of them succeeded, and back if hardly any
+    `look` episodes near the frontier it moves on if enough of them succeeded, back if hardly any
     did (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
 
     Args:

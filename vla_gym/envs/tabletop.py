@@ -53,9 +53,7 @@ class TabletopEnv(gym.Env):
             self._np_random_seed = seed
         return _first(obs), _first(info)
 
-    def step(
-        self, action: NDArray
-    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Act for one control step.
 
         Args:

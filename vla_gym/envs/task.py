@@ -134,9 +134,7 @@ class Task:
         """Every sentence that the task understands."""
         return self.phrases + self.novel_phrases
 
-    def say(
-        self, binding: Binding, pos: NDArray, rng: Generator, axes: Axes = frozenset()
-    ) -> str:
+    def say(self, binding: Binding, pos: NDArray, rng: Generator, axes: Axes = frozenset()) -> str:
         """Put an episode into words that name each role's thing and no other.
 
         Args:
@@ -177,7 +175,11 @@ class Task:
             ):  # fmt: skip
                 readings.append(phrases)
         if not readings:
-            said = {r: str(p) for _, phrases in parse(text, self.all_phrases) for r, p in phrases.items()}
+            said = {
+                r: str(p)
+                for _, phrases in parse(text, self.all_phrases)
+                for r, p in phrases.items()
+            }
             wanted = {r: ", ".join(self._kinds(r)) for r in said}
             raise InstructionError(
                 f"{text!r} does not fit {self.name}: "
@@ -248,7 +250,10 @@ class Task:
             tuple(specs[i] for i in order),
             tuple(pairs[i][0] for i in order),
             {name: int(place[i]) for name, i in roles.items()},
-            {name: tuple(sorted(int(place[i]) for i in members)) for name, members in groups.items()},
+            {
+                name: tuple(sorted(int(place[i]) for i in members))
+                for name, members in groups.items()
+            },
             spoken,
         )
 
@@ -295,7 +300,7 @@ class Task:
             free = right or (free if plays else [])
         if not free:
             raise InstructionError(
-                f"No colour is left for another {' or '.join(kinds)}: the table holds {list(taken)}."
+                f"No colour is left for another {' or '.join(kinds)}: there are {list(taken)}."
             )
         return free[int(rng.integers(len(free)))]
 
@@ -318,9 +323,7 @@ class Task:
             pairs.append(self._draw(rng, kinds, colours, pairs, frozenset(), wish is not None))
         return members, phrase
 
-    def _spec(
-        self, rng: Generator, colour: str, kind: str, sizes: Sequence[str]
-    ) -> ObjectSpec:
+    def _spec(self, rng: Generator, colour: str, kind: str, sizes: Sequence[str]) -> ObjectSpec:
         sizes = [s for s in sizes if s in KINDS[kind].sizes] or KINDS[kind].sizes
         size = sizes[int(rng.integers(len(sizes)))]
         shade, mass = jitter(rng, colour), float(rng.uniform(*self.mass_scale))

@@ -29,8 +29,8 @@ from vla_gym.language.splits import rng_for
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.guard import Guard
 from vla_gym.safety.limits import SafetyConfig
-from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.camera import CameraPool
+from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.scene import CAMERAS
 from vla_gym.world.viewer import Viewer
 from vla_gym.world.world import World
@@ -54,7 +54,8 @@ class TabletopVectorEnv(VectorEnv):
     Observations: ``image`` and ``wrist_image`` (n, size, size, 3) uint8, ``proprio`` (n, 26)
     float32 as `vla_gym.envs.observation.PROPRIO` lays it out, ``instruction`` n strings. Actions
     (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is 0.25 rad),
-    gripper (negative closes, the rest opens); with ``terminate_action`` an eighth, positive to end the episode.
+    gripper (negative closes, the rest opens); with ``terminate_action`` an
+    eighth, positive to end the episode.
 
     Infos: ``is_success`` (n,), ``stage`` (n,) how many stages were reached, ``stages`` (n,) their
     names, ``wrong_object`` (n,) whether something that was not asked for has been grasped,
@@ -361,9 +362,7 @@ class TabletopVectorEnv(VectorEnv):
         if roles is not None and text is not None:
             raise InvalidConfigError("Give either roles or an instruction, not both.")
         wanted = [roles or {}] * len(ids) if isinstance(roles, (Mapping, type(None))) else roles
-        return [
-            self._again(int(i), r, said) for i, r, said in zip(ids, wanted, texts, strict=True)
-        ]
+        return [self._again(int(i), r, said) for i, r, said in zip(ids, wanted, texts, strict=True)]
 
     def draw(self, i: int) -> ep.Episode:
         """The next episode of world i's stream, which advances; nothing begins by it."""
@@ -480,7 +479,10 @@ class TabletopVectorEnv(VectorEnv):
         """Move the first role's thing where it is time, if it is at rest and not at the gripper."""
         for i, e in enumerate(self.episodes):
             if self.elapsed[i] == e.move_at:
-                slots = [*e.binding.roles.values(), *(s for g in e.binding.groups.values() for s in g)]
+                slots = [
+                    *e.binding.roles.values(),
+                    *(s for g in e.binding.groups.values() for s in g),
+                ]
                 still = np.linalg.norm(self.world.object_linvel[i, slots[0]]) < 0.05
                 away = np.linalg.norm(self.world.tcp_pos[i] - self.world.object_pos[i, slots[0]])
                 if still and away > e.binding.specs[slots[0]].radius + _AT_HAND:
@@ -535,7 +537,7 @@ class TabletopVectorEnv(VectorEnv):
 
 
 def _stage_table(stages: Sequence[tuple[str, ...]]) -> NDArray:
-    """The names of the stages reached, by task and how many. Shape (n_tasks, most + 1), of tuples."""
+    """Names of the stages reached, by task and count. Shape (n_tasks, most + 1), of tuples."""
     table = np.empty((len(stages), max(map(len, stages)) + 1), object)
     for k, names in enumerate(stages):
         for count in range(table.shape[1]):

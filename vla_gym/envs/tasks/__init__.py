@@ -26,6 +26,10 @@ TASKS: dict[str, Task] = {
 }  # fmt: skip
 """Single tasks."""
 
-MIXTURES: dict[str, tuple[Task, ...]] = {"Arrange": ARRANGE, "Drawer": DRAWER, "Infeasible": INFEASIBLE}
+MIXTURES: dict[str, tuple[Task, ...]] = {
+    "Arrange": ARRANGE,
+    "Drawer": DRAWER,
+    "Infeasible": INFEASIBLE,
+}
 """Tasks of which each episode draws one."""
 MIXTURES["Tabletop"] = (*TASKS.values(), *ARRANGE, *DRAWER, *INFEASIBLE)

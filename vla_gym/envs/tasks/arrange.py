@@ -21,7 +21,7 @@ def _side(side: str) -> Task:
     plain, other = _WORDS[side]
     return Task(
         name="Arrange",
-        summary="Put a thing left of, right of, in front of or behind another, as the camera sees it.",
+        summary="Put a thing on a named side of another, as the camera sees it.",
         roles={
             "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 1)),
             "base": Role(("bowl", "bottle", "cube"), ("box",), decoys=(1, 1)),

@@ -9,8 +9,11 @@ _REST = ~AnyMoved(0.03, but=("drawer",))
 """The other things are left alone: sweeping over the table is not opening a drawer."""
 HALF = (0.13, 0.29)
 """Where things start beside a cabinet: half sizes of the rectangle [m]."""
-_COMMON = {"name": "Drawer", "furniture": ("cabinet",),
-           "summary": "Open or close one of two drawers, or put a thing in the one that is named."}  # fmt: skip
+_COMMON = {
+    "name": "Drawer",
+    "furniture": ("cabinet",),
+    "summary": "Open or close one of two drawers, or put a thing in the one that is named.",
+}
 
 DRAWER = (
     Task(
@@ -38,8 +41,11 @@ DRAWER = (
         },
         start=Scatter(half=HALF, opened=(0.08, 0.09)),
         goal=Inside("object", "drawer") & ~Touched("object") & Static("object"),
-        phrases=("put {object} in {drawer}", "place {object} in {drawer}",
-                 "drop {object} into {drawer}"),
+        phrases=(
+            "put {object} in {drawer}",
+            "place {object} in {drawer}",
+            "drop {object} into {drawer}",
+        ),
         novel_phrases=("store {object} in {drawer}", "{object} belongs in {drawer}"),
         horizon=70,
         **_COMMON,

@@ -9,7 +9,7 @@ LINE = 0.54
 
 SLIDE = Task(
     name="Slide",
-    summary="Slide a puck onto a mat beyond a line that the hand may not cross, without lifting it.",
+    summary="Slide a puck onto a mat beyond a line the hand may not cross, without lifting it.",
     roles={
         "object": Role(("puck",), decoys=(1, 1)),
         "target": Role(("mat",), sizes=("large",), decoys=(0, 1)),
@@ -21,7 +21,7 @@ SLIDE = Task(
             ("puck", (0.42, 0.0), (0.025, 0.16)),
             ("mat", (0.645, 0.0), (0.025, 0.14)),
             ("line", (LINE, 0.0), (0.0, 0.0)),
-        )
+        ),
     ),
     goal=SlidOver("object", "target", LINE) & Static("object"),
     keep=HandBehind(LINE) & ~Lifted("object", 0.02),

@@ -8,8 +8,13 @@ SORT = Task(
     summary="Put everything of a colour, or all things of a kind, into a container.",
     roles={
         # no balls: they roll off a tray when the next thing is put beside them
-        "things": Role(("cube", "cylinder", "mug"), ("brick", "can"),
-                       sizes=("small", "medium"), decoys=(1, 2), many=True),
+        "things": Role(
+            ("cube", "cylinder", "mug"),
+            ("brick", "can"),
+            sizes=("small", "medium"),
+            decoys=(1, 2),
+            many=True,
+        ),
         "target": Role(("tray",), ("box",), sizes=("large",), decoys=(0, 0)),
     },
     goal=Each("things", "it", Inside("it", "target") & ~Touched("it")) & Free(),
