@@ -13,9 +13,9 @@ report.html; and in Weights & Biases, online if you are logged in and offline ot
 
 import sys
 
-from vla_gym.agents.callbacks import Interrupted
-from vla_gym.agents.config import TrainConfig, parse
-from vla_gym.agents.training import Run
+from vla_gym.agents.learning.config import TrainConfig, parse
+from vla_gym.agents.learning.run_callback import Interrupted
+from vla_gym.agents.learning.training import Run
 from vla_gym.errors import VlaGymError
 
 

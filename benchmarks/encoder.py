@@ -15,12 +15,12 @@ import open_clip
 import torch
 import tyro
 
-from vla_gym.agents.sources import GRASP_PLANE_M
+from vla_gym.agents.policies.sources import GRASP_PLANE_M
+from vla_gym.rendering import opengl as camera
+from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 from vla_gym.vlm.inference import dtype_of
-from vla_gym.world import camera
-from vla_gym.world.camera import CameraPool
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -85,7 +85,7 @@ def finding(config: EncoderConfig) -> list[dict[str, Any]]:
     usual, pictures = camera._COARSE_SIZE, {}
     for name, limit in (("fine", 0), ("coarse", usual)):
         camera._COARSE_SIZE = limit
-        pool = CameraPool(core.world)
+        pool = OpenGLRenderer(core.world)
         pictures[name] = pool.render("fixed")
         calibration = pool.calibration("fixed")
         pool.close()

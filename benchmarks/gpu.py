@@ -20,10 +20,10 @@ import numpy as np
 import torch
 import tyro
 
-from vla_gym.agents.sources import GRASP_PLANE_M
+from vla_gym.agents.policies.sources import GRASP_PLANE_M
+from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
-from vla_gym.world.camera import CameraPool
 
 WHERE = (("cpu", "float32"), ("cpu", "bfloat16"), ("cuda", "float32"), ("cuda", "bfloat16"))
 
@@ -63,7 +63,7 @@ def finding(config: GpuConfig) -> list[dict[str, Any]]:
     """Where the first thing of each sentence is found, against the CPU in float32."""
     env = common.scenes(config.scenes)
     core = env.unwrapped
-    pool = CameraPool(core.world)
+    pool = OpenGLRenderer(core.world)
     begun = time.perf_counter()
     pictures = pool.render("fixed")
     draw_s, calibration = time.perf_counter() - begun, pool.calibration("fixed")

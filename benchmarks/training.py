@@ -14,8 +14,8 @@ import torch
 import tyro
 from stable_baselines3.common.logger import Logger
 
-from vla_gym.agents import builders
-from vla_gym.agents.config import preset
+from vla_gym.agents.learning import builders
+from vla_gym.agents.learning.config import preset
 
 PARTS = ("encoding", "physics", "rendering", "learning")
 """What the time should go into; the rest is split below, and may take a tenth each at most."""

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from vla_gym.agents.policies.registry import home_of, policy_factory
 from vla_gym.evaluation.film import Clip, film
-from vla_gym.evaluation.policies import home_of, policy_factory
 from vla_gym.evaluation.protocol import make_venv
-from vla_gym.files import replace_file
+from vla_gym.io import replace_file
 
 DOCS = Path(__file__).parents[1] / "docs"
 SIZE, FRAMES, LINE, GAP = 160, 7, 18, 3

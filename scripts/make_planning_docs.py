@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_gym.evaluation.statistics import format_rate
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.planner.plan import SKILLS
 from vla_gym.safety import MODES, Limits
 

@@ -15,9 +15,9 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-from vla_gym.vlm.embedded import CONFIG_FILE, WEIGHTS_FILE
+from vla_gym.pretraining.bpe import BPE_FILE
+from vla_gym.pretraining.model_files import CONFIG_FILE, WEIGHTS_FILE
 from vla_gym.vlm.encoder import EMBEDDED_DIR
-from vla_gym.vlm.tokens import BPE_FILE
 
 
 def main(out: Path, seed: int) -> None:

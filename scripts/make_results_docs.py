@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from vla_gym.envs.splits import AXES
 from vla_gym.evaluation.statistics import format_rate, wilson
-from vla_gym.language.splits import AXES
 
 DOCS = Path(__file__).parents[1] / "docs"
 _SEED = re.compile(r"-s\d+$")

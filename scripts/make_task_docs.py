@@ -18,13 +18,13 @@ from PIL import Image
 import vla_gym
 from vla_gym.cli.tasks import table
 from vla_gym.envs.catalogue import count
+from vla_gym.envs.splits import AXES
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.protocol import evaluate
 from vla_gym.evaluation.statistics import format_rate
-from vla_gym.experts import Expert
-from vla_gym.language.splits import AXES
-from vla_gym.world.camera import CameraPool
+from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.skills import Expert
 
 ROOT = Path(__file__).parents[1]
 PAGE, STRIPS = ROOT / "docs" / "tasks.md", ROOT / "docs" / "images" / "tasks"
@@ -68,7 +68,7 @@ def strip(name: str) -> tuple[Path, str]:
     kwargs = {"vectorization_mode": "vector_entry_point", "split": "test", "cameras": ()}
     venv: Any = gym.make_vec(f"VLA{name}-v0", num_envs=1, **kwargs).unwrapped
     venv.reset(seed=3)
-    pool, expert, shots = CameraPool(venv.world, SIZE), Expert(venv), []
+    pool, expert, shots = OpenGLRenderer(venv.world, SIZE), Expert(venv), []
     sentence = venv.instructions[0]
     for _ in range(venv.horizon):
         shots.append(pool.render("fixed")[0].copy())

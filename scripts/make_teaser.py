@@ -14,9 +14,9 @@ import numpy as np
 import tyro
 
 import vla_gym
-from vla_gym.evaluation.policies import policy_factory
+from vla_gym.agents.policies.registry import policy_factory
+from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.tracking.video import captioned, side_by_side, write_video
-from vla_gym.world.camera import CameraPool
 
 
 @dataclass
@@ -53,7 +53,7 @@ def other_roles(venv: Any) -> dict[str, int] | None:
 
 
 def shoot(
-    venv: Any, policy: Any, pool: CameraPool, max_steps: int
+    venv: Any, policy: Any, pool: OpenGLRenderer, max_steps: int
 ) -> tuple[list[np.ndarray], bool]:
     """Run both worlds; returns their frames and whether both succeeded in time."""
     obs, _ = venv.reset(options={"same_scene": True, "roles": [{}, other_roles(venv)]})
@@ -81,7 +81,7 @@ def main(config: TeaserConfig) -> None:
     """Film."""
     kwargs: dict[str, Any] = {"vectorization_mode": "vector_entry_point", "split": "test"}
     venv: Any = gym.make_vec(vla_gym.ENV_IDS[0], num_envs=2, **kwargs).unwrapped
-    policy, pool = policy_factory(config.policy)(venv), CameraPool(venv.world, config.size)
+    policy, pool = policy_factory(config.policy)(venv), OpenGLRenderer(venv.world, config.size)
     for seed in range(config.seed, config.seed + 100):
         venv.reset(seed=[seed, seed])
         if other_roles(venv) is None:

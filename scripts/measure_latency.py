@@ -13,15 +13,15 @@ import numpy as np
 import torch
 import tyro
 
-from vla_gym.evaluation.policies import policy_factory
+from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.evaluation.protocol import make_venv
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import PolicyDriver
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.latency import Latency
-from vla_gym.planner.protocol import Reply, Request
+from vla_gym.planner.requests import Reply, Request
 
 FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "latency.json"
 

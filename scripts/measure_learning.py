@@ -16,13 +16,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from vla_gym.agents import builders, checkpoint
-from vla_gym.agents.config import TrainConfig
-from vla_gym.agents.head import count_parameters
+from vla_gym.agents.learning import builders
+from vla_gym.agents.learning.config import TrainConfig
+from vla_gym.agents.policies import checkpoint
+from vla_gym.agents.policies.heads import count_parameters
+from vla_gym.envs.splits import AXES
 from vla_gym.evaluation.protocol import NAMES, evaluate
 from vla_gym.evaluation.records import EvalResult
-from vla_gym.files import replace_text
-from vla_gym.language.splits import AXES
+from vla_gym.io import replace_text
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
 CURVES = ("step", "time_s", "validation/success", "rollout/success_rate", "teachers/curriculum")

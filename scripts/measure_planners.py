@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import tyro
 
+from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.cli.plan import ModelConfig, PlanConfig, make_planner, run
-from vla_gym.evaluation.policies import policy_factory
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.planner.measure import PlanResult
 
 ROOT = Path(__file__).parents[1]

@@ -13,10 +13,10 @@ import tyro
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.protocol import make_venv
 from vla_gym.evaluation.records import rate
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.grammar import GrammarPlanner
-from vla_gym.planner.protocol import Request
+from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken_scene
 from vla_gym.vlm.encoder import ClipEncoder

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import tyro
 
+from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.envs.vector import TabletopVectorEnv
-from vla_gym.evaluation.policies import policy_factory
 from vla_gym.evaluation.records import rate
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.safety import MODES, Box, Limits, SafetyConfig, Sphere
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.monitor import Tally

@@ -15,8 +15,8 @@ import gymnasium as gym
 import numpy as np
 import tyro
 
-from vla_gym.envs.reward import potential
 from vla_gym.envs.tasks import MIXTURES, TASKS
+from vla_gym.skills.progress import potential
 
 
 @dataclass

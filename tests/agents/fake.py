@@ -12,7 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from vla_gym.world.camera import Calibration
+from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.world.predicates import Inside
 
 LOW, HIGH = np.array([0.38, -0.22]), np.array([0.64, 0.22])
@@ -162,7 +162,7 @@ def row_of(obs: dict[str, Any], i: int) -> dict[str, Any]:
     return {key: value[i] for key, value in obs.items()}
 
 
-DOWNWARDS = Calibration(
+DOWNWARDS = PinholeCamera(
     np.array([0.5, 0.0, 1.025]), np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), 0.3
 )
 """A camera that looks straight down, to the right along y."""

@@ -8,8 +8,9 @@ import torch
 
 from tests.agents.fake import FakePickPlace
 from tests.agents.test_learning import config_for, features_of, model_for, some_demos
-from vla_gym.agents import builders, checkpoint, training_state
-from vla_gym.agents.config import to_dict
+from vla_gym.agents.learning import builders, training_state
+from vla_gym.agents.learning.config import to_dict
+from vla_gym.agents.policies import checkpoint
 from vla_gym.errors import CheckpointError
 
 

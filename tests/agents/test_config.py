@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vla_gym.agents.config import PRESETS, from_dict, parse, preset, to_dict
+from vla_gym.agents.learning.config import PRESETS, from_dict, parse, preset, to_dict
 from vla_gym.errors import CheckpointError, InvalidConfigError, UnknownNameError
 
 

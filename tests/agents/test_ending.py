@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from vla_gym.agents import builders
-from vla_gym.agents.agent import HeadAgent
-from vla_gym.agents.checkpoint import read_config
-from vla_gym.agents.config import preset
-from vla_gym.agents.demos import collect_demos
-from vla_gym.agents.head import count_parameters
-from vla_gym.agents.warm_start import CloneConfig, clone
+from vla_gym.agents.learning import builders
+from vla_gym.agents.learning.cloning import CloneConfig, clone
+from vla_gym.agents.learning.config import preset
+from vla_gym.agents.learning.demonstrations import collect_demos
+from vla_gym.agents.policies.checkpoint import read_config
+from vla_gym.agents.policies.head_agent import HeadAgent
+from vla_gym.agents.policies.heads import count_parameters
 from vla_gym.errors import InvalidConfigError
-from vla_gym.experts import Expert
+from vla_gym.skills import Expert
 
 
 def config_for(env, agent="ppo", **values):

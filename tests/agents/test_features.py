@@ -5,11 +5,11 @@ import pytest
 
 from tests.agents.fake import FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
-from vla_gym.agents.features import CLIP_WIDTH, LAYOUT, PolicyFeatures, layout
-from vla_gym.agents.pooled import PooledFeatures
-from vla_gym.agents.sources import ClipSource, Found, PrivilegedSource, make_source
-from vla_gym.agents.tokens import ActionTokens
-from vla_gym.agents.vec_env import AgentVecEnv
+from vla_gym.agents.learning.feature_vec_env import AgentVecEnv
+from vla_gym.agents.policies.action_tokens import ActionTokens
+from vla_gym.agents.policies.features import CLIP_WIDTH, LAYOUT, PolicyFeatures, layout
+from vla_gym.agents.policies.pooled_features import PooledFeatures
+from vla_gym.agents.policies.sources import ClipSource, Found, PrivilegedSource, make_source
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.vlm.encoder import ClipEncoder
 

@@ -7,16 +7,16 @@ from stable_baselines3 import SAC
 
 from tests.agents.fake import FakeExpert, FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
-from vla_gym.agents import builders
-from vla_gym.agents.agent import HeadAgent
-from vla_gym.agents.config import preset
-from vla_gym.agents.demos import Demos, Rehearsal, collect_demos
-from vla_gym.agents.features import PolicyFeatures
-from vla_gym.agents.head import count_parameters
-from vla_gym.agents.sources import ClipSource
-from vla_gym.agents.tokens import ActionTokens
-from vla_gym.agents.vec_env import AgentVecEnv
-from vla_gym.agents.warm_start import CloneConfig, clone
+from vla_gym.agents.learning import builders
+from vla_gym.agents.learning.cloning import CloneConfig, clone
+from vla_gym.agents.learning.config import preset
+from vla_gym.agents.learning.demonstrations import Demos, SelfImitation, collect_demos
+from vla_gym.agents.learning.feature_vec_env import AgentVecEnv
+from vla_gym.agents.policies.action_tokens import ActionTokens
+from vla_gym.agents.policies.features import PolicyFeatures
+from vla_gym.agents.policies.head_agent import HeadAgent
+from vla_gym.agents.policies.heads import count_parameters
+from vla_gym.agents.policies.sources import ClipSource
 from vla_gym.errors import CheckpointError, InvalidConfigError
 
 
@@ -107,7 +107,7 @@ def test_a_policy_demonstrates_its_own_successes(demos):
     tokens = builders.make_tokens(config)
     env = wrapped(FakePickPlace(8), None)
     env.seed(1)
-    own = collect_demos(env, Rehearsal(model.policy, env, tokens), 6)
+    own = collect_demos(env, SelfImitation(model.policy, env, tokens), 6)
     assert own.n_episodes == 6 and (own.rewards[own.dones > 0] == 1).all()
     both = Demos.join([demos, own])
     assert both.n_episodes == demos.n_episodes + 6

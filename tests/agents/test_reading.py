@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.agents.fake import FakeGrounder, FakePickPlace
-from vla_gym.agents.features import PolicyFeatures
-from vla_gym.agents.reading import Reading
-from vla_gym.agents.sources import ClipSource
+from vla_gym.agents.policies.clause_tracker import Reading
+from vla_gym.agents.policies.features import PolicyFeatures
+from vla_gym.agents.policies.sources import ClipSource
 from vla_gym.envs.observation import PROPRIO
 
 TWO = "put s0 into s2 then put s1 into s3"

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from vla_gym.agents.distributions import TokenMixture
-from vla_gym.agents.head import Gaussian, GaussianHead, TokenHead, choose, count_parameters
-from vla_gym.agents.policies import HeadPolicy
-from vla_gym.agents.tokens import TERMINATE, ActionTokens, fit_width
+from vla_gym.agents.policies.action_tokens import TERMINATE, ActionTokens, fit_width
+from vla_gym.agents.policies.actor_critics import HeadPolicy
+from vla_gym.agents.policies.heads import (
+    Gaussian,
+    GaussianHead,
+    TokenHead,
+    choose,
+    count_parameters,
+)
+from vla_gym.agents.policies.token_mixture import TokenMixture
 from vla_gym.errors import InvalidActionError
 
 

@@ -13,8 +13,8 @@ from gymnasium.vector import AutoresetMode
 import vla_gym
 from vla_gym.envs.observation import PROPRIO
 from vla_gym.errors import InvalidActionError, InvalidConfigError, RenderingError, UnknownNameError
-from vla_gym.experts import Expert
-from vla_gym.language.phrase import resolve
+from vla_gym.language.noun_phrases import resolve
+from vla_gym.skills import Expert
 
 ID = "VLAPickPlace-v0"
 
@@ -305,7 +305,7 @@ def test_no_screen_is_said_clearly(monkeypatch):
 
 
 def test_no_opengl_is_said_clearly(monkeypatch):
-    from vla_gym.world import camera
+    from vla_gym.rendering import opengl as camera
 
     monkeypatch.setattr(camera, "_BACKENDS", {"egl": "mujoco.no_such_module"})
     monkeypatch.setenv("MUJOCO_GL", "egl")

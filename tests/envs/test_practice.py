@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from vla_gym.envs.practice import Practice
+from vla_gym.agents.learning.failure_replay import FailureReplay
 
 EVERYONE, NOBODY = np.ones(4, bool), np.zeros(4, bool)
 
@@ -27,7 +27,7 @@ def begin(venv, times=1):
 def test_nothing_changes_until_something_has_failed(venv):
     venv.reset(seed=0)
     plain = begin(venv)
-    practice = Practice(venv, share=1.0)
+    practice = FailureReplay(venv, share=1.0)
     venv.reset(seed=0)
     assert begin(venv) == plain
     practice.note(EVERYONE, EVERYONE)
@@ -35,7 +35,7 @@ def test_nothing_changes_until_something_has_failed(venv):
 
 
 def test_failed_scenes_come_back_until_they_succeed(venv):
-    practice = Practice(venv, share=1.0, size=16)
+    practice = FailureReplay(venv, share=1.0, size=16)
     venv.reset(seed=0)
     failed = set()
     while len(practice.scenes) < 8:
@@ -51,7 +51,7 @@ def test_failed_scenes_come_back_until_they_succeed(venv):
 
 
 def test_no_more_scenes_are_kept_than_allowed(venv):
-    practice = Practice(venv, share=0.0, size=6)
+    practice = FailureReplay(venv, share=0.0, size=6)
     venv.reset(seed=0)
     for _ in range(5):
         venv.reset()
@@ -60,7 +60,7 @@ def test_no_more_scenes_are_kept_than_allowed(venv):
 
 
 def test_a_state_can_be_put_back(venv):
-    practice = Practice(venv, share=0.5)
+    practice = FailureReplay(venv, share=0.5)
     venv.reset(seed=0)
     for _ in range(4):
         venv.reset()

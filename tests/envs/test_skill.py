@@ -2,8 +2,8 @@
 
 import pytest
 
-from vla_gym.envs.skill import SKILLS, skill_of
 from vla_gym.envs.tasks import MIXTURES, TASKS
+from vla_gym.skills.verbs import SKILLS, skill_of
 
 
 @pytest.mark.parametrize("task", MIXTURES["Tabletop"], ids=lambda t: f"{t.name}: {t.phrases[0]}")

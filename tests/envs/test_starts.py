@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from vla_gym.envs.starts import HOME, StartCurriculum, Starts
+from vla_gym.agents.learning.reverse_curriculum import HOME, ReverseCurriculum, Starts
 
 OPEN, SHUT = np.zeros((8, 7), np.float32), np.zeros((8, 7), np.float32)
 OPEN[:, 6], SHUT[:, 6] = 1.0, -1.0
@@ -63,7 +63,7 @@ def test_the_open_hand_begins_about_the_thing_and_then_further_off(venv):
 
 
 def test_the_frontier_moves_with_success(venv):
-    curriculum = StartCurriculum(venv, look=8)
+    curriculum = ReverseCurriculum(venv, look=8)
     venv.reset(seed=1)
     assert curriculum.frontier == pytest.approx(0.1) and (curriculum.at <= 0.1).all()
     everyone = np.ones(8, bool)
@@ -80,7 +80,7 @@ def test_the_frontier_moves_with_success(venv):
 
 
 def test_episodes_count_for_the_beginning_they_had(venv):
-    curriculum = StartCurriculum(venv, look=4)
+    curriculum = ReverseCurriculum(venv, look=4)
     curriculum._state[0] = 1.0
     venv.reset(seed=1)
     curriculum.at[:4] = 0.0  # far from the frontier
@@ -90,7 +90,7 @@ def test_episodes_count_for_the_beginning_they_had(venv):
 
 
 def test_the_same_seeds_begin_the_same(venv):
-    curriculum = StartCurriculum(venv, seed=3)
+    curriculum = ReverseCurriculum(venv, seed=3)
     curriculum._state[0] = 1.8
     venv.reset(seed=4)
     first = venv.unwrapped.world.qpos.copy()

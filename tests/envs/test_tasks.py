@@ -13,14 +13,14 @@ import vla_gym
 from vla_gym.envs.catalogue import count
 from vla_gym.envs.hindsight import achieved
 from vla_gym.envs.leaks import count_signs
-from vla_gym.envs.reward import stages_of
+from vla_gym.envs.splits import AXES, held_out
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
-from vla_gym.experts import Expert
-from vla_gym.language.phrase import resolve
-from vla_gym.language.splits import AXES, held_out
+from vla_gym.language.noun_phrases import resolve
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
+from vla_gym.skills import Expert
+from vla_gym.skills.progress import stages_of
 from vla_gym.world.objects import KINDS
 from vla_gym.world.patterns import PATTERNS
 from vla_gym.world.predicates import Inside, Touched

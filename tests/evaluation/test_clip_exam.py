@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from vla_gym.evaluation.clip_exam import denials, points_right, questions, shoot
-from vla_gym.evaluation.clip_marks import Mark, caption
-from vla_gym.language.instructions import words_of
-from vla_gym.language.phrase import read_phrase, resolve
+from vla_gym.language.noun_phrases import read_phrase, resolve
+from vla_gym.language.templates import words_of
+from vla_gym.pretraining.exam import Mark, caption
+from vla_gym.pretraining.exam_shots import denials, points_right, questions, shoot
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.evaluation.double import Double, Goer, register
+from vla_gym.agents.policies.registry import RandomPolicy, policy_factory
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation import EvalResult, Policy, evaluate
-from vla_gym.evaluation.policies import RandomPolicy, policy_factory
 from vla_gym.evaluation.protocol import run_episodes
 
 

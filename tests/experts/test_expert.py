@@ -8,7 +8,7 @@ import pytest
 
 import vla_gym
 from vla_gym.errors import InvalidConfigError
-from vla_gym.experts import Expert
+from vla_gym.skills import Expert
 
 
 def success(env_id, n=16, noise=0.0, **kwargs):

@@ -3,12 +3,12 @@ import re
 import numpy as np
 import pytest
 
+from vla_gym.envs.splits import SPLITS, rng_for
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
-from vla_gym.language.instructions import parse, render, suits
-from vla_gym.language.phrase import SUPERLATIVES, Phrase, Seen, read_phrase, resolve
+from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, Seen, read_phrase, resolve
 from vla_gym.language.referring import refer
-from vla_gym.language.splits import SPLITS, rng_for
+from vla_gym.language.templates import parse, render, suits
 from vla_gym.language.vocabulary import (
     COLOURS,
     KIND_NOUNS,
@@ -46,16 +46,20 @@ PHRASES = [(t, p) for t in TASK_LIST for p in t.all_phrases]
 
 def all_phrases():
     """Noun phrases of every shape."""
-    yield from (Phrase(n, c) for n in ("cube", "rock", "thing") for c in all_colours())
-    yield from (Phrase(n, "red", s) for n in ("mug", "crate") for s in ("small", "big", "medium"))
-    yield from (Phrase("bowl", superlative=s) for s in SUPERLATIVES)
-    yield from (Phrase("mug", other_than=c) for c in COLOURS)
-    yield from (Phrase("ball", like=n) for n in ("plate", "crate"))
-    yield from (Phrase("mug", c) for c in ("periwinkle", "dark red", "dark sea green", "stone"))
-    yield from (Phrase(n, c) for n in ("stone", "bottle") for c in ("stone", "bottle green", None))
-    yield from (Phrase(noun) for nouns in KIND_NOUNS.values() for noun in nouns)
-    yield from (Phrase(colour=c, every=True) for c in COLOURS)
-    yield from (Phrase(noun=n, every=True) for n in ("cube", "box", "ball"))
+    yield from (NounPhrase(n, c) for n in ("cube", "rock", "thing") for c in all_colours())
+    yield from (
+        NounPhrase(n, "red", s) for n in ("mug", "crate") for s in ("small", "big", "medium")
+    )
+    yield from (NounPhrase("bowl", superlative=s) for s in SUPERLATIVES)
+    yield from (NounPhrase("mug", other_than=c) for c in COLOURS)
+    yield from (NounPhrase("ball", like=n) for n in ("plate", "crate"))
+    yield from (NounPhrase("mug", c) for c in ("periwinkle", "dark red", "dark sea green", "stone"))
+    yield from (
+        NounPhrase(n, c) for n in ("stone", "bottle") for c in ("stone", "bottle green", None)
+    )
+    yield from (NounPhrase(noun) for nouns in KIND_NOUNS.values() for noun in nouns)
+    yield from (NounPhrase(colour=c, every=True) for c in COLOURS)
+    yield from (NounPhrase(noun=n, every=True) for n in ("cube", "box", "ball"))
 
 
 @pytest.mark.parametrize("phrase", list(all_phrases()), ids=str)
@@ -69,9 +73,9 @@ def test_what_is_said_is_understood(phrase):
 def test_every_sentence_round_trips(task, template):
     roles = re.findall(r"\{(\w+)\}", template)
     phrases = {
-        role: Phrase(colour=colour, every=True)
+        role: NounPhrase(colour=colour, every=True)
         if task.roles[role].many
-        else Phrase(KIND_NOUNS[task.roles[role].kinds[0]][0], colour)
+        else NounPhrase(KIND_NOUNS[task.roles[role].kinds[0]][0], colour)
         for role, colour in zip(roles, COLOURS, strict=False)
     }
     readings = [p for t, p in parse(render(template, phrases), task.all_phrases) if t == template]
@@ -132,17 +136,17 @@ def test_refer():
 @pytest.mark.parametrize(
     ("phrase", "slots"),
     [
-        (Phrase("cube"), [0, 1]),
-        (Phrase("thing", "red"), [0, 2]),
-        (Phrase("cube", superlative="leftmost"), [0]),
-        (Phrase("thing", superlative="rightmost"), [2]),
-        (Phrase("cube", superlative="biggest"), [1]),
-        (Phrase("cube", other_than="red"), [1]),
-        (Phrase(colour="red", every=True), [0, 2]),
-        (Phrase("mug"), []),
-        (Phrase("ball", like="brick"), []),
-        (Phrase("cube", like="ball"), [0]),
-        (Phrase("ball", like="cube"), []),  # which of the two cubes?
+        (NounPhrase("cube"), [0, 1]),
+        (NounPhrase("thing", "red"), [0, 2]),
+        (NounPhrase("cube", superlative="leftmost"), [0]),
+        (NounPhrase("thing", superlative="rightmost"), [2]),
+        (NounPhrase("cube", superlative="biggest"), [1]),
+        (NounPhrase("cube", other_than="red"), [1]),
+        (NounPhrase(colour="red", every=True), [0, 2]),
+        (NounPhrase("mug"), []),
+        (NounPhrase("ball", like="brick"), []),
+        (NounPhrase("cube", like="ball"), [0]),
+        (NounPhrase("ball", like="cube"), []),  # which of the two cubes?
     ],
 )
 def test_resolve(phrase, slots):
@@ -151,8 +155,8 @@ def test_resolve(phrase, slots):
 
 def test_a_basic_word_covers_its_shades():
     crimson = ("mug", "crimson", "medium", 0.5, 0.0)
-    assert resolve(Phrase("mug", "red"), scene(crimson, A)) == [0]
-    assert resolve(Phrase("mug", "scarlet"), scene(crimson, A)) == []
+    assert resolve(NounPhrase("mug", "red"), scene(crimson, A)) == [0]
+    assert resolve(NounPhrase("mug", "scarlet"), scene(crimson, A)) == []
 
 
 def test_splits_are_disjoint_and_repeatable():

@@ -11,7 +11,7 @@ from vla_gym.errors import PlannerUnavailableError
 from vla_gym.planner.check import Embodiment, check
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.plan import Plan, Step
-from vla_gym.planner.protocol import Reply, Request
+from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import Scene, Thing
 from vla_gym.robots.panda import PANDA
 

@@ -21,7 +21,7 @@ from vla_gym.planner.llm import LanguagePlanner
 from vla_gym.planner.local import LocalServer, reason_absent
 from vla_gym.planner.plan import parse_plan, schema
 from vla_gym.planner.prompts import PROMPTING, examples, messages
-from vla_gym.planner.protocol import Request
+from vla_gym.planner.requests import Request
 
 ASK = Request("put the red cube in the blue bowl", SCENE)
 

@@ -20,7 +20,7 @@ from vla_gym.planner.jobs import jobs_of
 from vla_gym.planner.latency import Latency
 from vla_gym.planner.measure import measure
 from vla_gym.planner.plan import Plan, Step, parse_plan
-from vla_gym.planner.protocol import Reply, Request
+from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import scene_of
 
 FEASIBLE = [n for n in (*TASKS, *MIXTURES) if n not in ("Infeasible", "Tabletop")]

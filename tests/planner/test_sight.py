@@ -8,14 +8,14 @@ import pytest
 
 import vla_gym  # noqa: F401
 from vla_gym.errors import InvalidConfigError
-from vla_gym.language.phrase import Phrase
+from vla_gym.language.noun_phrases import NounPhrase
 from vla_gym.planner.check import THRESHOLD
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import by_predicates
 from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.jobs import jobs_of
 from vla_gym.planner.plan import parse_plan
-from vla_gym.planner.protocol import Request
+from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken, spoken_scene
 from vla_gym.planner.verify import by_clip
@@ -45,7 +45,7 @@ def test_what_is_there_is_seen_where_it_is(sight):
     for i in range(N):
         scene = scene_of(venv, i)
         places, confidence = sight.judge(
-            obs["image"][i], [Phrase(t.kind, t.colour) for t in scene.things]
+            obs["image"][i], [NounPhrase(t.kind, t.colour) for t in scene.things]
         )
         sure += confidence.tolist()
         off += [
@@ -63,7 +63,7 @@ def test_what_is_not_there_is_doubted(sight):
         scene = scene_of(venv, i)
         there = {(t.colour, t.kind) for t in scene.things}
         absent = [
-            Phrase(k, c)
+            NounPhrase(k, c)
             for c in ("red", "blue", "yellow")
             for k in ("mug", "ball", "bowl")
             if (c, k) not in there

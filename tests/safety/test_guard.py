@@ -11,10 +11,10 @@ import pytest
 
 import vla_gym  # noqa: F401
 from vla_gym.envs.sb3 import SB3VecEnv
-from vla_gym.experts import Expert
 from vla_gym.safety import Box, Limits, SafetyConfig, Sphere, protect
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.monitor import COSTS
+from vla_gym.skills import Expert
 
 SLACK = 0.002
 """Rounding of places [m]; the monitor charges from 1 mm."""
@@ -246,7 +246,7 @@ def test_sb3_stores_the_executed_action():
     from stable_baselines3 import SAC
     from stable_baselines3.common.vec_env import VecEnvWrapper
 
-    from vla_gym.agents.executed import StoresExecuted
+    from vla_gym.agents.learning.executed_actions import StoresExecuted
 
     class OnlyProprio(VecEnvWrapper):
         def __init__(self, env):

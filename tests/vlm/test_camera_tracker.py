@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from vla_gym.vlm.camera_tracker import CameraPrior, CameraTracker, rotation
-from vla_gym.world.camera import Calibration
+from vla_gym.geometry.pinhole import PinholeCamera
+from vla_gym.geometry.rotations import rotvec_to_mat
+from vla_gym.vlm.camera_tracker import CameraPrior, CameraTracker
 
 N = 40
 IDS = np.arange(N)
@@ -13,14 +14,14 @@ IDS = np.arange(N)
 def nominal():
     back, right = np.array([0.6, 0.0, 0.8]), np.array([0.0, 1.0, 0.0])
     mat = np.stack([right, np.cross(back, right), back], axis=1)
-    return Calibration(np.array([1.06, 0.0, 0.74]), mat, 0.5)
+    return PinholeCamera(np.array([1.06, 0.0, 0.74]), mat, 0.5)
 
 
 def moved(rng, camera):
     shift = rng.normal(0, 1, 3)
     shift *= rng.uniform(0.02, 0.05) / np.linalg.norm(shift)
     turn = rng.uniform(-0.04, 0.04, (1, 3))
-    return Calibration(camera.pos + shift, camera.mat @ rotation(turn)[0], camera.tan_half)
+    return PinholeCamera(camera.pos + shift, camera.mat @ rotvec_to_mat(turn)[0], camera.tan_half)
 
 
 def worst_place(tracker, cameras, things):

@@ -19,7 +19,7 @@ from vla_gym.vlm.correlative import correlative
 from vla_gym.vlm.dense import encode_dense
 from vla_gym.vlm.encoder import EMBEDDED_DIR, ClipEncoder
 from vla_gym.vlm.grounding import Grounder
-from vla_gym.vlm.inference import Crew, dtype_of
+from vla_gym.vlm.inference import BatchThreadPool, dtype_of
 
 VIT = {
     "embed_dim": 32,
@@ -78,7 +78,7 @@ def test_any_open_clip_folder_gives_pooled_and_dense_features(config, grid, tmp_
 def test_shares_on_threads_give_what_one_batch_gives():
     encoder = ClipEncoder(device="cpu", precision="float32")
     whole = encoder.encode_image(pictures(11, 128))
-    encoder._crew = Crew(3)
+    encoder._crew = BatchThreadPool(3)
     parts = encoder.encode_image(pictures(11, 128))
     torch.testing.assert_close(parts.tokens, whole.tokens, atol=1e-5, rtol=0)
     torch.testing.assert_close(parts.pooled, whole.pooled, atol=1e-5, rtol=0)

@@ -6,8 +6,8 @@ import torch
 
 import vla_gym  # noqa: F401 - registers the environments
 from vla_gym.envs.tasks import TASKS
+from vla_gym.pretraining.localisation import evaluate_grounding
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.evaluate import evaluate_grounding
 from vla_gym.vlm.grounding import Grounder, soft_argmax, split_roles
 from vla_gym.vlm.roles import RoleReader
 

@@ -9,12 +9,12 @@ import torch
 
 from vla_gym.errors import CheckpointError
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS
+from vla_gym.pretraining.bpe import learn_merges, vocabulary_size, write_merges
+from vla_gym.pretraining.phrases import UNHEARD, WORDS, deny, describe, draw_things, stray
+from vla_gym.pretraining.queries import cell_aims, vocabulary
+from vla_gym.pretraining.scene_sampler import SceneSampler
+from vla_gym.pretraining.trainer import PretrainConfig, Trainer, pretrain
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.phrases import UNHEARD, WORDS, deny, describe, draw_things, stray
-from vla_gym.vlm.pretrain import PretrainConfig, Trainer, pretrain
-from vla_gym.vlm.pretrain_data import cell_aims, vocabulary
-from vla_gym.vlm.scenes import SceneSampler
-from vla_gym.vlm.tokens import learn_merges, vocabulary_size, write_merges
 from vla_gym.vlm.tower import ConvTower, fuse_batch_norm
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vla_gym.language.phrase import Phrase
+from vla_gym.language.noun_phrases import NounPhrase
 from vla_gym.language.vocabulary import COLOURS
 from vla_gym.vlm.grounding import soft_argmax
 from vla_gym.vlm.reasoning import choose, needs_reasoning, plain, understand
@@ -44,14 +44,14 @@ def locate(maps):
 @pytest.mark.parametrize(
     ("phrase", "cell"),
     [
-        (Phrase("cube", superlative="leftmost"), (4, 3)),
-        (Phrase("cube", superlative="rightmost"), (8, 12)),
-        (Phrase("cube", superlative="frontmost"), (12, 6)),
-        (Phrase("cube", superlative="hindmost"), (4, 3)),
-        (Phrase("cube", superlative="smallest"), (4, 3)),
-        (Phrase("cube", other_than="red", superlative="leftmost"), (12, 6)),
-        (Phrase("cube", like="plate"), (12, 6)),
-        (Phrase("thing", "green", superlative="rightmost"), PLATE),
+        (NounPhrase("cube", superlative="leftmost"), (4, 3)),
+        (NounPhrase("cube", superlative="rightmost"), (8, 12)),
+        (NounPhrase("cube", superlative="frontmost"), (12, 6)),
+        (NounPhrase("cube", superlative="hindmost"), (4, 3)),
+        (NounPhrase("cube", superlative="smallest"), (4, 3)),
+        (NounPhrase("cube", other_than="red", superlative="leftmost"), (12, 6)),
+        (NounPhrase("cube", like="plate"), (12, 6)),
+        (NounPhrase("thing", "green", superlative="rightmost"), PLATE),
     ],
 )
 def test_one_of_all_that_fit(phrase, cell):
@@ -74,7 +74,7 @@ def test_a_sentence_without_what_has_to_be_reasoned_about():
 def test_nothing_fits_leaves_the_highest():
     heat = torch.full((16, 16), -8.0)
     heat[3, 3] = -6.0
-    left = choose(heat, Phrase("cube", superlative="leftmost"), ask, locate)
+    left = choose(heat, NounPhrase("cube", superlative="leftmost"), ask, locate)
     assert divmod(int(left.argmax()), 16) == (3, 3) and np.isfinite(left.numpy()).all()
 
 
@@ -83,7 +83,7 @@ def test_nothing_fits_leaves_the_highest():
 )
 def test_what_was_chosen_is_followed_wherever_it_is_carried(was, cell):
     chosen = (torch.tensor(was[::-1]) + 0.5) / 8 - 1
-    phrase = Phrase("cube", superlative="leftmost")
+    phrase = NounPhrase("cube", superlative="leftmost")
     heat = choose(ask(str(plain(phrase))), phrase, ask, locate, chosen=chosen)
     assert (heat.max() < -5) if cell is None else divmod(int(heat.argmax()), 16) == cell
     undecided = torch.full((2,), float("nan"))

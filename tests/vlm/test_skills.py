@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vla_gym.envs.skill import SKILLS
+from vla_gym.skills.verbs import SKILLS
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.skills import Skills, say_anything
+from vla_gym.vlm.verb_reader import Skills, say_anything
 
 NAMES = list(SKILLS)
 

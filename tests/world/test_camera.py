@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vla_gym.world.camera import CameraPool, _Painter
+from vla_gym.rendering.opengl import OpenGLRenderer, _Painter
 from vla_gym.world.objects import ObjectSpec
 from vla_gym.world.world import World
 
@@ -28,7 +28,7 @@ def world():
 
 @pytest.mark.parametrize("camera", ["fixed", "wrist"])
 def test_what_is_out_of_view_is_left_out_and_nobody_sees_it(world, camera, monkeypatch):
-    pool = CameraPool(world, size=64, n_threads=1)
+    pool = OpenGLRenderer(world, size=64, n_threads=1)
     quick, marks = pool.render(camera).copy(), pool.segment(camera).copy()
     left_out = []
 
@@ -45,7 +45,7 @@ def test_what_is_out_of_view_is_left_out_and_nobody_sees_it(world, camera, monke
 
 
 def test_a_thing_that_was_asleep_is_drawn_where_it_has_been_put(world):
-    pool = CameraPool(world, size=64, n_threads=1)
+    pool = OpenGLRenderer(world, size=64, n_threads=1)
     world.step(300)
     before = pool.render("fixed").copy()
     world.move(0, 0, (0.5, 0.0))

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import tyro
 
+from vla_gym.agents.policies.registry import home_of, policy_factory
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.film import Clip, Told, film
-from vla_gym.evaluation.policies import home_of, policy_factory
 from vla_gym.evaluation.protocol import make_venv, run_episodes
 from vla_gym.tracking.video import captioned, side_by_side, write_video
 

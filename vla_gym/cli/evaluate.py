@@ -12,12 +12,12 @@ from typing import Literal
 import tyro
 
 from vla_gym import ENV_IDS
+from vla_gym.agents.policies.registry import home_of
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation import EvalResult, evaluate
 from vla_gym.evaluation.language_use import language_use
-from vla_gym.evaluation.policies import home_of
 from vla_gym.evaluation.statistics import format_rate
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 
 
 @dataclass
@@ -138,6 +138,6 @@ def _axes(novelty: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The combinations of novelty axes to measure."""
     if novelty != ("each",):
         return [novelty]
-    from vla_gym.language.splits import AXES
+    from vla_gym.envs.splits import AXES
 
     return [(), *((axis,) for axis in AXES)]

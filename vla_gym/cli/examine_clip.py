@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 
 
 @dataclass
@@ -35,8 +35,8 @@ class ExamineConfig:
 def main(args: Sequence[str]) -> int:
     """Run the command; returns 1 if an aim was missed."""
     config = tyro.cli(ExamineConfig, args=list(args), prog="vla-gym examine-clip")
-    from vla_gym.evaluation.clip_marks import examine
-    from vla_gym.evaluation.clip_sheets import write_sheets
+    from vla_gym.pretraining.exam import examine
+    from vla_gym.pretraining.exam_sheets import write_sheets
     from vla_gym.vlm.encoder import ClipEncoder
 
     encoder = ClipEncoder(config.encoder)

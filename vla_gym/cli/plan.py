@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import tyro
 
+from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.errors import InvalidConfigError
-from vla_gym.evaluation.policies import policy_factory
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.planner.check import THRESHOLD, Embodiment
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import (
@@ -25,7 +25,7 @@ from vla_gym.planner.drivers import (
 )
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.measure import PlanResult, measure
-from vla_gym.planner.protocol import Planner
+from vla_gym.planner.requests import Planner
 from vla_gym.safety.approval import ask_keyboard
 from vla_gym.world.objects import KINDS
 

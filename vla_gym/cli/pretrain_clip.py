@@ -9,7 +9,7 @@ import tyro
 
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
-    from vla_gym.vlm.pretrain import PretrainConfig, pretrain
+    from vla_gym.pretraining.trainer import PretrainConfig, pretrain
 
     pretrain(tyro.cli(PretrainConfig, args=list(args), prog="vla-gym pretrain-clip"))
     return 0

@@ -10,8 +10,8 @@ import tyro
 from vla_gym import ENV_IDS
 from vla_gym.envs.catalogue import Count, count
 from vla_gym.envs.leaks import count_signs
+from vla_gym.envs.splits import AXES
 from vla_gym.envs.tasks import MIXTURES, TASKS
-from vla_gym.language.splits import AXES
 
 
 @dataclass

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
-    from vla_gym.agents.callbacks import Interrupted
-    from vla_gym.agents.config import parse
-    from vla_gym.agents.training import train
+    from vla_gym.agents.learning.config import parse
+    from vla_gym.agents.learning.run_callback import Interrupted
+    from vla_gym.agents.learning.training import train
 
     try:
         train(parse(args))

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vla_gym.envs.splits import held_out
 from vla_gym.envs.task import Role, Task
-from vla_gym.language.instructions import suits
-from vla_gym.language.phrase import SUPERLATIVES
-from vla_gym.language.splits import held_out
+from vla_gym.language.noun_phrases import SUPERLATIVES
+from vla_gym.language.templates import suits
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS, SIZE_WORDS
 from vla_gym.world.objects import KINDS
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vla_gym.envs.task import Axes, Binding, Task, fits
 from vla_gym.errors import InstructionError, InvalidConfigError, PlacementError
-from vla_gym.language.phrase import Phrase, resolve
+from vla_gym.geometry.rotations import quat_to_mat
+from vla_gym.language.noun_phrases import NounPhrase, resolve
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.visuals import Visuals
-from vla_gym.world.world import quat_to_mat
 
 _DRAWS = 60
 _RIM = {"grow": 0.03, "rim": 0.6}
@@ -52,7 +52,7 @@ class Episode:
         rng: Generator,
         n_slots: int,
         axes: Axes = frozenset(),
-        wishes: Mapping[str, Phrase] | None = None,
+        wishes: Mapping[str, NounPhrase] | None = None,
         said: str | None = None,
     ) -> Episode:
         """Draw things, places and a sentence.
@@ -152,7 +152,7 @@ class Episode:
         seen, trouble = self.binding.seen(self.pos), ""
         for phrases in task.read(text):
             roles, groups = dict(self.binding.roles), dict(self.binding.groups)
-            spoken: dict[str, Phrase] = {}
+            spoken: dict[str, NounPhrase] = {}
             trouble = ""
             for role, phrase in phrases.items():
                 allowed = task.roles[role].kinds + task.roles[role].novel_kinds
@@ -198,7 +198,7 @@ def _unpacked(row: dict) -> Episode:
         tuple(b["colours"]),
         {name: int(slot) for name, slot in b["roles"].items()},
         {name: tuple(slots) for name, slots in b["groups"].items()},
-        {name: Phrase(**phrase) for name, phrase in b["spoken"].items()},
+        {name: NounPhrase(**phrase) for name, phrase in b["spoken"].items()},
     )
     looks: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in row["looks"].items()}
     return Episode(

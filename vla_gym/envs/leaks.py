@@ -8,10 +8,10 @@ import gymnasium as gym
 import numpy as np
 
 from vla_gym.envs.episode import Episode
+from vla_gym.envs.splits import AXES, held_out
 from vla_gym.envs.task import Task
-from vla_gym.language.instructions import parse, words_of
-from vla_gym.language.phrase import SUPERLATIVES
-from vla_gym.language.splits import AXES, held_out
+from vla_gym.language.noun_phrases import SUPERLATIVES
+from vla_gym.language.templates import parse, words_of
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
 from vla_gym.world.objects import KINDS
 from vla_gym.world.visuals import Visuals

@@ -8,7 +8,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from vla_gym.world.scene import CAMERAS
+from vla_gym.geometry.rotations import rotvec_from_down
+from vla_gym.world.model import CAMERAS
 from vla_gym.world.world import World
 
 PROPRIO: dict[str, slice] = {
@@ -30,8 +31,6 @@ PROPRIO_HIGH = np.concatenate(
     [np.full(part.stop - part.start, _LIMITS[name], np.float32) for name, part in PROPRIO.items()]
 )
 """Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach. Shape (26,)."""
-_DOWN = np.array([1.0, -1.0, -1.0])
-"""Columns of the home orientation: half a turn about x."""
 MAX_INSTRUCTION = 200
 """Longest instruction [characters]."""
 CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
@@ -71,26 +70,9 @@ def proprio(world: World, rows: slice | NDArray[np.int64] = slice(None)) -> NDAr
     out[:, 0:7] = world.qpos[rows, :n_arm]
     out[:, 7:14] = qvel[:, :n_arm]
     out[:, 14:17] = world.tcp_pos[rows]
-    out[:, 17:20] = tilt(world.tcp_mat[rows])
+    out[:, 17:20] = rotvec_from_down(world.tcp_mat[rows])
     out[:, 20:23] = world.tcp_linvel[rows]
     out[:, 23] = world.gripper_width[rows]
     out[:, 24] = ctrl[:, n_arm]
     out[:, 25] = qvel[:, n_arm] + qvel[:, n_arm + 1]
     return np.clip(out, -PROPRIO_HIGH, PROPRIO_HIGH, out=out)
-
-
-def tilt(mat: NDArray) -> NDArray:
-    """Rotation vector from the straight-down home orientation to the tool's.
-
-    Args:
-        mat: Tool orientations. Shape (n, 3, 3).
-
-    Returns:
-        World frame. Shape (n, 3), [rad].
-    """
-    rel = mat * _DOWN
-    axis = rel[:, [2, 0, 1], [1, 2, 0]] - rel[:, [1, 2, 0], [2, 0, 1]]
-    sine = 0.5 * np.sqrt((axis * axis).sum(axis=1))
-    cosine = 0.5 * (rel[:, 0, 0] + rel[:, 1, 1] + rel[:, 2, 2] - 1.0)
-    angle = np.arctan2(sine, cosine)
-    return axis * (0.5 * angle / np.maximum(sine, 1e-9))[:, None]

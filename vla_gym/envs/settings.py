@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from vla_gym.envs.splits import AXES, SPLITS
 from vla_gym.errors import InvalidConfigError, UnknownNameError
-from vla_gym.language.splits import AXES, SPLITS
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.controller import REFERENCE_HZ
-from vla_gym.world.scene import CAMERAS, PHYSICS_TIMESTEP
+from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
 
 REWARD_TYPES = ("sparse", "dense")
 RENDER_MODES = ("rgb_array", "human")
@@ -42,7 +42,7 @@ class Settings:
     terminate_action: bool | None = None
     """Whether an eighth action number can end the episode. None: if the task needs it."""
     novelty: tuple[str, ...] = ()
-    """Ways in which episodes differ from training: names out of `vla_gym.language.splits.AXES`, or
+    """Ways in which episodes differ from training: names out of `vla_gym.envs.splits.AXES`, or
     "all"."""
     safety: SafetyConfig = SafetyConfig(mode="off")
     """The safety layer: one of `vla_gym.safety.MODES`, a mapping of fields of `SafetyConfig`, or

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from vla_gym.envs.splits import held_out
 from vla_gym.errors import InstructionError
-from vla_gym.language.instructions import parse, pick_template, render, suits
-from vla_gym.language.phrase import Phrase, Seen, resolve, size_of
+from vla_gym.language.noun_phrases import NounPhrase, Seen, resolve, size_of
 from vla_gym.language.referring import refer
-from vla_gym.language.splits import held_out
+from vla_gym.language.templates import parse, pick_template, render, suits
 from vla_gym.language.vocabulary import (
     COLOUR_SYNONYMS,
     COLOURS,
@@ -28,7 +28,7 @@ from vla_gym.world.placement import Scatter
 from vla_gym.world.predicates import Predicate
 
 Axes = frozenset[str]
-"""Names out of `vla_gym.language.splits.AXES`."""
+"""Names out of `vla_gym.envs.splits.AXES`."""
 Pair = tuple[str, str]
 """Colour word and kind."""
 _APART = 25.0
@@ -75,7 +75,7 @@ class Binding:
     """Role -> slot."""
     groups: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Role of many -> slots."""
-    spoken: dict[str, Phrase] = field(default_factory=dict)
+    spoken: dict[str, NounPhrase] = field(default_factory=dict)
     """Role -> what is said, where that is settled beforehand."""
 
     @property
@@ -147,7 +147,7 @@ class Task:
             InstructionError: If some thing cannot be named alone.
         """
         seen = binding.seen(pos)
-        phrases: dict[str, Phrase] = dict(binding.spoken)
+        phrases: dict[str, NounPhrase] = dict(binding.spoken)
         for role, slot in binding.roles.items():
             if role not in phrases:
                 phrases[role] = refer(
@@ -160,7 +160,7 @@ class Task:
             pick_template(self.novel_phrases if fresh else self.phrases, kinds, rng), phrases
         )
 
-    def read(self, text: str) -> list[dict[str, Phrase]]:
+    def read(self, text: str) -> list[dict[str, NounPhrase]]:
         """What a sentence can ask of this task: role -> phrase, for each reading that makes sense.
 
         Raises:
@@ -191,7 +191,7 @@ class Task:
     def _kinds(self, role: str) -> tuple[str, ...]:
         return self.roles[role].kinds + self.roles[role].novel_kinds
 
-    def _fitting(self, role: str, phrase: Phrase) -> str | None:
+    def _fitting(self, role: str, phrase: NounPhrase) -> str | None:
         if role not in self.roles or phrase.every != self.roles[role].many:
             return None
         return next((k for k in self._kinds(role) if k in phrase.kinds), None)
@@ -202,7 +202,7 @@ class Task:
         self,
         rng: Generator,
         axes: Axes = frozenset(),
-        wishes: Mapping[str, Phrase] | None = None,
+        wishes: Mapping[str, NounPhrase] | None = None,
     ) -> Binding:
         """Draw the things of one episode.
 
@@ -220,7 +220,7 @@ class Task:
         sizes: dict[int, tuple[str, ...]] = {}
         roles: dict[str, int] = {}
         groups: dict[str, list[int]] = {}
-        spoken: dict[str, Phrase] = {}
+        spoken: dict[str, NounPhrase] = {}
         absent: list[Pair] = []
         for name, role in self.roles.items():
             wish = wishes.get(name)
@@ -232,7 +232,7 @@ class Task:
             pair = self._draw(rng, *_options(role, axes, wish), pairs + absent, axes, True)
             if role.absent:
                 absent.append(pair)
-                spoken[name] = wish or Phrase(KIND_NOUNS[pair[1]][0], pair[0])
+                spoken[name] = wish or NounPhrase(KIND_NOUNS[pair[1]][0], pair[0])
                 continue
             asked = wish is not None and wish.size is not None
             sizes[first] = (size_of(wish.size),) if asked else role.sizes  # type: ignore
@@ -305,18 +305,18 @@ class Task:
         return free[int(rng.integers(len(free)))]
 
     def _draw_group(
-        self, rng: Generator, role: Role, axes: Axes, pairs: list[Pair], wish: Phrase | None
-    ) -> tuple[list[int], Phrase]:
+        self, rng: Generator, role: Role, axes: Axes, pairs: list[Pair], wish: NounPhrase | None
+    ) -> tuple[list[int], NounPhrase]:
         kinds, colours = role.drawn_from(axes)
         by_colour = rng.random() < 0.5 if wish is None else wish.colour is not None
         if by_colour:
             colour = wish.colour if wish is not None else colours[int(rng.integers(len(colours)))]
             assert colour is not None
-            colours, phrase = (colour,), Phrase(colour=colour, every=True)
+            colours, phrase = (colour,), NounPhrase(colour=colour, every=True)
         else:
             fits = [k for k in kinds if wish is None or k in wish.kinds]
             kinds = (fits[int(rng.integers(len(fits)))],)
-            phrase = wish or Phrase(noun=KIND_NOUNS[kinds[0]][0], every=True)
+            phrase = wish or NounPhrase(noun=KIND_NOUNS[kinds[0]][0], every=True)
         members = []
         for _ in range(2):
             members.append(len(pairs))
@@ -330,7 +330,7 @@ class Task:
         return ObjectSpec(kind, size, shade, mass)
 
 
-def fits(binding: Binding, pos: NDArray, wishes: Mapping[str, Phrase]) -> bool:
+def fits(binding: Binding, pos: NDArray, wishes: Mapping[str, NounPhrase]) -> bool:
     """Whether each wish, said in this scene, means exactly its role's thing.
 
     Args:
@@ -351,7 +351,7 @@ def fits(binding: Binding, pos: NDArray, wishes: Mapping[str, Phrase]) -> bool:
 
 
 def _options(
-    role: Role, axes: Axes, wish: Phrase | None
+    role: Role, axes: Axes, wish: NounPhrase | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     kinds, colours = role.drawn_from(axes)
     if wish is None:

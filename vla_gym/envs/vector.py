@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from vla_gym.envs import episode as ep
 from vla_gym.envs.observation import observation_space, proprio
-from vla_gym.envs.reward import potential, progress, stages_of
 from vla_gym.envs.settings import REFERENCE_HZ, Settings, action_space
+from vla_gym.envs.splits import rng_for
 from vla_gym.envs.task import Task
 from vla_gym.errors import (
     InstructionError,
@@ -25,14 +25,14 @@ from vla_gym.errors import (
     InvalidConfigError,
     UnknownNameError,
 )
-from vla_gym.language.splits import rng_for
+from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering.viewer import Viewer
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.guard import Guard
 from vla_gym.safety.limits import SafetyConfig
-from vla_gym.world.camera import CameraPool
+from vla_gym.skills.progress import potential, progress, stages_of
 from vla_gym.world.controller import TcpDeltaController
-from vla_gym.world.scene import CAMERAS
-from vla_gym.world.viewer import Viewer
+from vla_gym.world.model import CAMERAS
 from vla_gym.world.world import World
 
 RENDER_SIZE = 480
@@ -96,10 +96,10 @@ class TabletopVectorEnv(VectorEnv):
         self.metadata = {**self.metadata, "render_fps": s.control_hz}
         threads = s.n_threads or os.cpu_count() or 1
         self.world = World(num_envs, n_threads=threads)
-        self.cameras = CameraPool(self.world, s.image_size, threads)
+        self.cameras = OpenGLRenderer(self.world, s.image_size, threads)
         self._substeps = s.substeps
         self._controller = TcpDeltaController(self.world, s.control_hz)
-        self._window: CameraPool | Viewer | None = None
+        self._window: OpenGLRenderer | Viewer | None = None
         self.single_observation_space = observation_space(s.image_size, s.cameras)
         self.single_action_space = action_space(self.terminate_action)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -246,7 +246,9 @@ class TabletopVectorEnv(VectorEnv):
             self._window = self._window or Viewer(self.world)
             self._window.show()
             return None
-        self._window = self._window or CameraPool(self.world, RENDER_SIZE, self.cameras.n_threads)
+        self._window = self._window or OpenGLRenderer(
+            self.world, RENDER_SIZE, self.cameras.n_threads
+        )
         return tuple(self._window.render("fixed"))
 
     def close_extras(self, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.evaluation.policies import Policy
+from vla_gym.agents.policies.registry import Policy
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import EpisodeRecord
 
@@ -82,9 +82,9 @@ def film(
     Returns:
         One clip a world.
     """
-    from vla_gym.world.camera import CameraPool
+    from vla_gym.rendering.opengl import OpenGLRenderer
 
-    pool = CameraPool(venv.unwrapped.world, size=size)
+    pool = OpenGLRenderer(venv.unwrapped.world, size=size)
     shots: list[list[NDArray]] = [[] for _ in range(episodes)]
 
     def shoot(running: NDArray[np.bool_]) -> None:

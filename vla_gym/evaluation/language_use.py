@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vla_gym.agents.policies.registry import NAMES
 from vla_gym.errors import InvalidConfigError
-from vla_gym.evaluation.policies import NAMES
 from vla_gym.evaluation.protocol import EvalResult, Wording, evaluate
 from vla_gym.evaluation.records import rate
 from vla_gym.evaluation.statistics import format_rate

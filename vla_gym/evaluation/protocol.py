@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym import ENV_IDS
+from vla_gym.agents.policies.registry import NAMES, Policy, PolicyFactory, policy_factory
 from vla_gym.errors import InvalidConfigError, UnknownNameError
-from vla_gym.evaluation.policies import NAMES, Policy, PolicyFactory, policy_factory
 from vla_gym.evaluation.records import EpisodeRecord, EvalResult
 
 __all__ = ["NAMES", "EpisodeRecord", "EvalResult", "Policy", "evaluate", "Wording", "run_episodes"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.statistics import Interval, format_rate, wilson
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 
 SCHEMA = "vla_gym/evaluation/1"
 """Name and version of the JSON layout."""

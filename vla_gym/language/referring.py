@@ -8,7 +8,7 @@ from typing import TypeVar
 from numpy.random import Generator
 
 from vla_gym.errors import InstructionError
-from vla_gym.language.phrase import SUPERLATIVES, Phrase, Seen, resolve
+from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, Seen, resolve
 from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS, SIZE_WORDS
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def refer(
     synonyms: bool = False,
     reasoning: bool = False,
     among: Sequence[int] | None = None,
-) -> Phrase:
+) -> NounPhrase:
     """Name one object: by colour and kind, and by size where those two do not suffice.
 
     Args:
@@ -50,7 +50,7 @@ def refer(
 
 def _candidates(
     seen: Seen, index: int, rng: Generator | None, synonyms: bool, reasoning: bool
-) -> Iterator[Phrase]:
+) -> Iterator[NounPhrase]:
     kind, colour = seen.kinds[index], seen.colours[index]
     assert kind is not None
     nouns = KIND_NOUNS[kind]
@@ -59,20 +59,20 @@ def _candidates(
         noun = nouns[1 if rng is None else 1 + int(rng.integers(len(nouns) - 1))]
     if reasoning:
         yield from _reasoned(seen, noun, colour, rng)
-    yield Phrase(noun, colour)
+    yield NounPhrase(noun, colour)
     sizes = SIZE_WORDS[seen.sizes[index]]
     size = sizes[0 if rng is None or not synonyms else int(rng.integers(len(sizes)))]
-    yield Phrase(noun, colour, size)
+    yield NounPhrase(noun, colour, size)
 
 
-def _reasoned(seen: Seen, noun: str, colour: str, rng: Generator | None) -> Iterator[Phrase]:
+def _reasoned(seen: Seen, noun: str, colour: str, rng: Generator | None) -> Iterator[NounPhrase]:
     others = sorted({c for c, k in zip(seen.colours, seen.kinds, strict=True) if k} - {colour})
     alike = [k for k, c in zip(seen.kinds, seen.colours, strict=True) if k and c == colour]
     ways = [
-        [Phrase(noun, superlative=word) for word in SUPERLATIVES],
-        [Phrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES],
-        [Phrase(noun, other_than=word) for word in others],
-        [Phrase(noun, like=KIND_NOUNS[k][0]) for k in alike],
+        [NounPhrase(noun, superlative=word) for word in SUPERLATIVES],
+        [NounPhrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES],
+        [NounPhrase(noun, other_than=word) for word in others],
+        [NounPhrase(noun, like=KIND_NOUNS[k][0]) for k in alike],
     ]
     for options in _shuffled(ways, rng):
         yield from _shuffled(options, rng)

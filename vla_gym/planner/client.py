@@ -17,7 +17,7 @@ from vla_gym.errors import (
     PlannerUnavailableError,
     UnknownNameError,
 )
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 
 STRUCTURED = ("json_schema", "json_object", "none")
 """How a server is told to keep to a schema, strictest first."""

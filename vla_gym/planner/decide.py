@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from vla_gym.errors import PlanError, PlannerUnavailableError
 from vla_gym.planner.check import THRESHOLD, Embodiment, check
 from vla_gym.planner.plan import Plan, Problem, parse_plan
-from vla_gym.planner.protocol import Planner, Reply, Request
+from vla_gym.planner.requests import Planner, Reply, Request
 
 Sight = Callable[[Request], Mapping[str, float]]
 """From a request to name -> confidence that CLIP sees it."""

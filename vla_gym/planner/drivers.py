@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.experts.expert import Expert
-from vla_gym.experts.skills import Motion
 from vla_gym.planner.jobs import Job
-from vla_gym.planner.skills import holds, motion, roles_of
+from vla_gym.planner.step_facts import holds, motion, roles_of
+from vla_gym.skills.expert import Expert
+from vla_gym.skills.motions import Motion
 
 Jobs = Sequence["Job | None"]
 """One per world; None where nothing is to be done."""
@@ -70,7 +70,7 @@ class PolicyDriver:
     """A learned policy, told the sentence of each job.
 
     Args:
-        policy: Anything with `reset` and `act` as in `vla_gym.evaluation.policies.Policy`.
+        policy: Anything with `reset` and `act` as in `vla_gym.agents.policies.registry.Policy`.
     """
 
     whole = True

@@ -13,11 +13,7 @@ from numpy.typing import NDArray
 from vla_gym.errors import PlanError
 from vla_gym.planner.decide import Decider, Decision
 from vla_gym.planner.drivers import Driver, Verify, by_predicates
-from vla_gym.planner.jobs import Job, jobs_of
-from vla_gym.planner.latency import Latency
-from vla_gym.planner.plan import Problem
-from vla_gym.planner.protocol import Request
-from vla_gym.planner.report import (
+from vla_gym.planner.episode_report import (
     DONE,
     FAILED,
     OVER,
@@ -27,8 +23,12 @@ from vla_gym.planner.report import (
     WAITING,
     Report,
 )
+from vla_gym.planner.jobs import Job, jobs_of
+from vla_gym.planner.latency import Latency
+from vla_gym.planner.plan import Problem
+from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import Scene, scene_of
-from vla_gym.planner.skills import holds, roles_of
+from vla_gym.planner.step_facts import holds, roles_of
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.approval import Request as Question
 

@@ -9,10 +9,10 @@ from dataclasses import fields, replace
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES
 from vla_gym.errors import InstructionError
-from vla_gym.language.instructions import PREPOSITIONS
-from vla_gym.language.phrase import Phrase, resolve
+from vla_gym.language.noun_phrases import NounPhrase, resolve
+from vla_gym.language.templates import PREPOSITIONS
 from vla_gym.planner.plan import MAX_TEXT, Plan, Step
-from vla_gym.planner.protocol import Reply, Request
+from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import Scene
 from vla_gym.world.predicates import (
     And,
@@ -79,7 +79,7 @@ class GrammarPlanner:
         return Plan(feasible=False, reason=str(fault)[:MAX_TEXT])
 
 
-def _meant(task: Task, role: str, phrase: Phrase, scene: Scene) -> tuple[str, ...]:
+def _meant(task: Task, role: str, phrase: NounPhrase, scene: Scene) -> tuple[str, ...]:
     """Names of the things that a phrase means.
 
     Raises:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import PlanError
-from vla_gym.language.instructions import pick_template, render
+from vla_gym.language.templates import pick_template, render
 from vla_gym.planner.plan import Plan, Step
 from vla_gym.planner.scene import Scene
-from vla_gym.planner.skills import ENDS, FACT_NAMES, FACTS, fact_of
+from vla_gym.planner.step_facts import ENDS, FACT_NAMES, FACTS, fact_of
 from vla_gym.world.objects import KINDS, SIZE_SCALES
 
 
@@ -21,7 +21,7 @@ class Job:
 
     step: Step
     fact: str
-    """Name in `vla_gym.planner.skills.FACTS`."""
+    """Name in `vla_gym.planner.step_facts.FACTS`."""
     object: int
     """Slot."""
     target: int

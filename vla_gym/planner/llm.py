@@ -7,7 +7,7 @@ from vla_gym.planner.check import Embodiment
 from vla_gym.planner.client import ChatClient
 from vla_gym.planner.plan import schema
 from vla_gym.planner.prompts import PROMPTING, messages
-from vla_gym.planner.protocol import Reply, Request
+from vla_gym.planner.requests import Reply, Request
 
 
 class LanguagePlanner:

@@ -13,9 +13,9 @@ from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.protocol import make_venv, run_episodes
 from vla_gym.evaluation.records import rate
 from vla_gym.evaluation.statistics import format_rate
+from vla_gym.planner.episode_report import Report
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.latency import Latency
-from vla_gym.planner.report import Report
 from vla_gym.safety.monitor import Tally
 
 SCHEMA = "vla_gym/planning/1"

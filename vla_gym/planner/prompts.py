@@ -11,7 +11,7 @@ from PIL import Image
 
 from vla_gym.planner.check import Embodiment
 from vla_gym.planner.plan import RELATIONS, SKILLS, Plan
-from vla_gym.planner.protocol import Request
+from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import Scene, scene_of
 
 PROMPTING = ("zero-shot", "few-shot", "step-by-step")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.errors import InstructionError, UnknownNameError
-from vla_gym.language.phrase import Seen
+from vla_gym.language.noun_phrases import Seen
 from vla_gym.language.referring import refer
 from vla_gym.language.vocabulary import colour_rgb
 from vla_gym.world.objects import KINDS, SIZE_SCALES

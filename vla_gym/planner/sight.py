@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.errors import InstructionError, InvalidConfigError
-from vla_gym.language.phrase import Phrase
+from vla_gym.language.noun_phrases import NounPhrase
 from vla_gym.language.vocabulary import COLOURS, KIND_NOUNS
 from vla_gym.planner.check import THRESHOLD
 from vla_gym.planner.grammar import KNOWN
-from vla_gym.planner.protocol import Request
+from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import Scene, Thing, scene_of, unique
 from vla_gym.world.objects import KINDS
 
@@ -66,7 +66,7 @@ class ClipSight:
         return self.calibration.deproject(uv)[:, :2], sure
 
     def judge(
-        self, image: NDArray[np.uint8], phrases: Sequence[Phrase]
+        self, image: NDArray[np.uint8], phrases: Sequence[NounPhrase]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The same as `look`, but less sure where another colour or kind fits better.
 
@@ -107,7 +107,7 @@ class ClipSight:
         return dict(zip(request.scene.names, sure.tolist(), strict=True))
 
 
-def _rivals(phrase: Phrase) -> list[str]:
+def _rivals(phrase: NounPhrase) -> list[str]:
     """What else could be seen in the phrase's place: other colours, other kinds."""
     if phrase.colour is None or phrase.every:
         return []
@@ -144,7 +144,7 @@ def spoken_scene(sight: ClipSight, threshold: float = THRESHOLD) -> Any:
     return scene
 
 
-def _thing(phrase: Phrase, xy: NDArray, sure: float, truth: Scene) -> Thing:
+def _thing(phrase: NounPhrase, xy: NDArray, sure: float, truth: Scene) -> Thing:
     kind, colour = phrase.kinds[0], phrase.colour or next(iter(COLOURS))
     pos = (float(xy[0]), float(xy[1]), KINDS[kind].half_height)
     away = [float(np.linalg.norm(np.subtract(t.pos[:2], xy))) for t in truth.things]
@@ -155,13 +155,13 @@ def _thing(phrase: Phrase, xy: NDArray, sure: float, truth: Scene) -> Thing:
     )
 
 
-def _members(phrase: Phrase) -> list[Phrase]:
+def _members(phrase: NounPhrase) -> list[NounPhrase]:
     """What to look for: of a group, everything that could belong to it."""
     if not phrase.every:
         return [phrase]
     if phrase.colour is not None:
-        return [Phrase(name, phrase.colour) for name, kind in KINDS.items() if kind.graspable]
-    return [Phrase(phrase.noun, colour) for colour in COLOURS]
+        return [NounPhrase(name, phrase.colour) for name, kind in KINDS.items() if kind.graspable]
+    return [NounPhrase(phrase.noun, colour) for colour in COLOURS]
 
 
 def _apart(things: list[Thing]) -> list[Thing]:
@@ -174,7 +174,7 @@ def _apart(things: list[Thing]) -> list[Thing]:
     return kept
 
 
-def spoken(instruction: str) -> list[Phrase]:
+def spoken(instruction: str) -> list[NounPhrase]:
     """The phrases of a sentence, each once, as the first task that understands it reads them."""
     for task in KNOWN:
         with contextlib.suppress(InstructionError):

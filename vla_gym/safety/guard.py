@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.safety.approval import Approval, Request
+from vla_gym.safety.constraints import at_most, half_spaces, joint_share, too_fast
 from vla_gym.safety.filter import nearest
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.safety.monitor import Forces, Monitor
-from vla_gym.safety.motion import at_most, half_spaces, joint_share, too_fast
 from vla_gym.safety.zones import Zones
 from vla_gym.world.controller import TcpDeltaController
-from vla_gym.world.scene import PHYSICS_TIMESTEP
+from vla_gym.world.model import PHYSICS_TIMESTEP
 from vla_gym.world.world import World
 
 _CHUNK = 3

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_gym.evaluation.statistics import wilson
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.tracking import markup
 from vla_gym.tracking.chart import NARROW, Series, line_chart
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation.statistics import success_metrics
-from vla_gym.files import replace_text
+from vla_gym.io import replace_text
 from vla_gym.tracking.report import write_report
 from vla_gym.tracking.video import captioned, enlarged, write_video
 from vla_gym.tracking.wandb_sink import MODES, WandbMode, WandbSink

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.world.camera import Calibration, onto_plane
+from vla_gym.geometry.pinhole import PinholeCamera, deproject_onto_plane
+from vla_gym.geometry.rotations import cross_matrix, rotvec_to_mat
 
 _TEMPER = 0.5
 """Weight of a sighting as evidence: errors of successive ones are alike."""
@@ -44,7 +45,7 @@ class CameraTracker:
         prior: What is expected of it.
     """
 
-    def __init__(self, n: int, nominal: Calibration, prior: CameraPrior | None = None) -> None:
+    def __init__(self, n: int, nominal: PinholeCamera, prior: CameraPrior | None = None) -> None:
         self.nominal, self.prior = nominal, prior or CameraPrior()
         self._start = np.diag(np.square([self.prior.shift_m] * 3 + [self.prior.turn_rad] * 3))
         self.mean = np.zeros((n, 6))
@@ -104,13 +105,13 @@ class CameraTracker:
             World frame. Shape (m, r, 3), [m].
         """
         nominal = self.nominal
-        pos, mat = nominal.pos + mean[:, None, :3], nominal.mat @ rotation(mean[:, 3:])
-        return onto_plane(pos, mat, nominal.tan_half, uv, z)
+        pos, mat = nominal.pos + mean[:, None, :3], nominal.mat @ rotvec_to_mat(mean[:, 3:])
+        return deproject_onto_plane(pos, mat, nominal.tan_half, uv, z)
 
     def _project(self, mean: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
         """Where points are seen (m, 2), and how that changes with the camera (m, 2, 6)."""
         nominal = self.nominal
-        axes = nominal.mat @ rotation(mean[:, 3:])
+        axes = nominal.mat @ rotvec_to_mat(mean[:, 3:])
         local = np.einsum("ni,nij->nj", points - nominal.pos - mean[:, :3], axes)
         x, y, z = local.T
         scale = 1.0 / (z * nominal.tan_half)
@@ -118,21 +119,5 @@ class CameraTracker:
         by_u = np.stack([-scale, zero, x * scale / z], -1)
         by_v = np.stack([zero, scale, -y * scale / z], -1)
         by_local = np.stack([by_u, by_v], axis=1)
-        by_camera = np.concatenate([-axes.transpose(0, 2, 1), _cross(local)], axis=2)
+        by_camera = np.concatenate([-axes.transpose(0, 2, 1), cross_matrix(local)], axis=2)
         return np.stack([-x * scale, y * scale], -1), by_local @ by_camera
-
-
-def _cross(v: NDArray) -> NDArray:
-    """Matrices that multiply to v x w. Shape (n, 3) to (n, 3, 3)."""
-    x, y, z = v.T
-    zero = np.zeros_like(x)
-    rows = [(zero, -z, y), (z, zero, -x), (-y, x, zero)]
-    return np.stack([np.stack(row, -1) for row in rows], axis=1)
-
-
-def rotation(turn: NDArray) -> NDArray:
-    """Rotation matrices of rotation vectors. Shape (n, 3) to (n, 3, 3)."""
-    angle = np.linalg.norm(turn, axis=1)[:, None, None]
-    k = _cross(turn)
-    safe = np.maximum(angle, 1e-9)
-    return np.eye(3) + np.sinc(angle / np.pi) * k + (1 - np.cos(angle)) / safe**2 * (k @ k)

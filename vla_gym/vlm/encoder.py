@@ -22,11 +22,12 @@ from vla_gym.errors import (
 from vla_gym.vlm import tower
 from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.dense import encode_dense, to_input
-from vla_gym.vlm.inference import Crew, dtype_of
+from vla_gym.vlm.inference import BatchThreadPool, dtype_of
 from vla_gym.vlm.roles import ROLES_FILE, RoleReader
-from vla_gym.vlm.tokens import BPE_FILE
 
 EMBEDDED = "embedded"
+BPE_FILE = "bpe.txt.gz"
+"""Vocabulary of a model folder, if it has one of its own."""
 EMBEDDED_DIR = Path(__file__).resolve().parent.parent / "assets" / "clip"
 _CONFIG = "open_clip_config.json"
 _LOCAL, _HUB = "local-dir:", "hf-hub:"
@@ -86,7 +87,7 @@ class ClipEncoder:
         self.clip.to(self.device, memory_format=torch.channels_last)
         self.clip.visual.to(self.dtype)
         # a GPU is one worker, whoever calls it
-        self._crew = Crew(torch.get_num_threads() if self.device.type == "cpu" else 1)
+        self._crew = BatchThreadPool(torch.get_num_threads() if self.device.type == "cpu" else 1)
         has_roles = self.folder is not None and (self.folder / ROLES_FILE).is_file()
         self.roles: RoleReader | None = None
         if has_roles and self.folder is not None:

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vla_gym.geometry.pinhole import PinholeCamera
+from vla_gym.pretraining.phrases import HAND_NAMES
 from vla_gym.vlm import THERE
 from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.dense import cell_grid
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
-from vla_gym.vlm.phrases import HAND_NAMES
 from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, plain, understand
 from vla_gym.vlm.roles import ROLES, text_hidden
-from vla_gym.world.camera import Calibration
 
 __all__ = ["ROLES", "THERE", "Grounder", "Grounding", "soft_argmax", "split_roles"]
 
@@ -52,7 +52,7 @@ class Grounding:
     confidence: Tensor
     """That it is there at all, [0, 1]. Shape (n, len(ROLES))."""
     shape: Tensor | None = None
-    """What taking it needs to know, as `vla_gym.experts.skills.shape_of`, by models that learnt to.
+    """What taking it needs to know, as `vla_gym.skills.motions.shape_of`, by models that learnt to.
     Shape (n, len(ROLES), N_SHAPE)."""
     hand: Tensor | None = None
     """Where the robot's tool centre point is seen, by models that learnt to. Shape (n, 2)."""
@@ -148,7 +148,7 @@ class Grounder:
         calibration: The camera, to compare places on the table instead of in the picture.
     """
 
-    def __init__(self, encoder: ClipEncoder, calibration: Calibration | None = None) -> None:
+    def __init__(self, encoder: ClipEncoder, calibration: PinholeCamera | None = None) -> None:
         self.encoder, self.calibration = encoder, calibration
         self._queries: TextCache[Tensor] = TextCache(self._read)
         self._requests: TextCache[Request] = TextCache(lambda texts: map(understand, texts))

@@ -41,7 +41,7 @@ def _has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and native()
 
 
-class Crew:
+class BatchThreadPool:
     """Runs a function over equal shares of a batch, each on a thread of its own.
 
     torch's own threads meet after every layer and wait for each other spinning, which costs

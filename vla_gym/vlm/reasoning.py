@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vla_gym.language.instructions import words_of
-from vla_gym.language.phrase import SUPERLATIVES, Phrase, read_phrase
+from vla_gym.geometry.pinhole import PinholeCamera
+from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, read_phrase
+from vla_gym.language.templates import words_of
 from vla_gym.language.vocabulary import ANYTHING, COLOURS
-from vla_gym.world.camera import Calibration
 
 _FITS = -1.0
 """Logit from which a peak counts as a thing that fits."""
@@ -32,16 +32,16 @@ class Request:
 
     plain: str
     """The sentence with plain phrases: "the leftmost cube" as "the cube"."""
-    phrases: tuple[Phrase, ...] = ()
+    phrases: tuple[NounPhrase, ...] = ()
     """Its noun phrases in order; none if nothing has to be reasoned about."""
 
 
-def needs_reasoning(phrase: Phrase) -> bool:
+def needs_reasoning(phrase: NounPhrase) -> bool:
     """Whether a phrase compares or rules out."""
     return bool(phrase.superlative or phrase.other_than or phrase.like)
 
 
-def plain(phrase: Phrase) -> Phrase:
+def plain(phrase: NounPhrase) -> NounPhrase:
     """The phrase without comparison and exclusion."""
     return replace(phrase, superlative=None, other_than=None, like=None)
 
@@ -54,7 +54,7 @@ def understand(text: str) -> Request:
     """
     words = words_of(text)
     out: list[str] = []
-    phrases: list[Phrase] = []
+    phrases: list[NounPhrase] = []
     at = 0
     while at < len(words):
         after, phrase, _ = read_phrase(words, at)
@@ -70,7 +70,7 @@ def understand(text: str) -> Request:
     return Request(" ".join(out), tuple(phrases))
 
 
-def by_role(request: Request, queries: Tensor, bare: Tensor) -> list[Phrase | None]:
+def by_role(request: Request, queries: Tensor, bare: Tensor) -> list[NounPhrase | None]:
     """Which phrase each role is about.
 
     Args:
@@ -80,7 +80,7 @@ def by_role(request: Request, queries: Tensor, bare: Tensor) -> list[Phrase | No
     """
     alike = bare @ queries.T
     free = list(range(len(request.phrases)))
-    chosen: list[Phrase | None] = []
+    chosen: list[NounPhrase | None] = []
     for r in range(len(queries)):
         if not free:
             chosen.append(None)
@@ -94,10 +94,10 @@ def by_role(request: Request, queries: Tensor, bare: Tensor) -> list[Phrase | No
 
 def choose(
     heat: Tensor,
-    phrase: Phrase,
+    phrase: NounPhrase,
     ask: Callable[[str], Tensor],
     locate: Callable[[Tensor], Tensor],
-    calibration: Calibration | None = None,
+    calibration: PinholeCamera | None = None,
     chosen: Tensor | None = None,
 ) -> Tensor:
     """Leave of a map only the thing that a phrase means.
@@ -179,13 +179,13 @@ def _around(heat: Tensor, peak: tuple[int, int]) -> Tensor:
 
 
 def _size(
-    peaks: Sequence[tuple[int, int]], phrase: Phrase, ask: Callable[[str], Tensor]
+    peaks: Sequence[tuple[int, int]], phrase: NounPhrase, ask: Callable[[str], Tensor]
 ) -> NDArray:
     large, small = (ask(str(replace(plain(phrase), size=s))) for s in ("large", "small"))
     return np.array([float(large[r, c] - small[r, c]) for r, c in peaks])
 
 
-def _places(uv: NDArray, calibration: Calibration | None) -> tuple[NDArray, NDArray]:
+def _places(uv: NDArray, calibration: PinholeCamera | None) -> tuple[NDArray, NDArray]:
     """Coordinates x and y of points, growing as on the table: to the front, to the right."""
     if calibration is None:
         return uv[:, 1], uv[:, 0]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vla_gym.experts.skills import N_SHAPE
+from vla_gym.world.grasping import N_SHAPE
 
 ROLES = ("object", "target")
 """Parts that a phrase can play in an instruction; a bare phrase is the object."""
@@ -139,7 +139,7 @@ class RoleReader(nn.Module):
             tokens: L2-normalised. Shape (n, k, d).
 
         Returns:
-            As `vla_gym.experts.skills.shape_of`. Shape (n, k, N_SHAPE).
+            As `vla_gym.skills.motions.shape_of`. Shape (n, k, N_SHAPE).
         """
         return self.shape(tokens * tokens.shape[-1] ** 0.5)
 

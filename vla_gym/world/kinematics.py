@@ -6,8 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DOWN = np.diag([1.0, -1.0, -1.0])
-"""Orientation of a tool that points straight down, fingers along y."""
+from vla_gym.geometry.rotations import TOOL_DOWN
 
 
 class ArmSolver:
@@ -25,7 +24,7 @@ class ArmSolver:
         self._jac = np.zeros((6, self.model.nv))
 
     def solve(
-        self, goal: ArrayLike, start: ArrayLike, mat: NDArray = DOWN, steps: int = 25,
+        self, goal: ArrayLike, start: ArrayLike, mat: NDArray = TOOL_DOWN, steps: int = 25,
         share: float = 1.0,
     ) -> tuple[NDArray, float]:  # fmt: skip
         """Joint angles with the tool at a place.

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.errors import PlacementError
+from vla_gym.geometry.rotations import quat_about, quat_multiply
 from vla_gym.world.objects import KINDS, ObjectSpec
 
 CLEARANCE = 0.0005
@@ -136,10 +136,10 @@ class Scatter:
     def _pose(self, rng: Generator, spec: ObjectSpec, spot: NDArray) -> tuple[NDArray, NDArray]:
         yaw = rng.uniform(-1, 1) * KINDS[spec.kind].yaw_range
         if spec.kind not in self.lying:
-            return np.array([*spot, spec.half_height + CLEARANCE]), about("z", yaw)
+            return np.array([*spot, spec.half_height + CLEARANCE]), quat_about("z", yaw)
         height = KINDS[spec.kind].half_extents[0] * spec.scale
-        down = times(about("y", -np.pi / 2), about("z", yaw))
-        turned = times(about("z", rng.uniform(-_LEAN, _LEAN)), down)
+        down = quat_multiply(quat_about("y", -np.pi / 2), quat_about("z", yaw))
+        turned = quat_multiply(quat_about("z", rng.uniform(-_LEAN, _LEAN)), down)
         return np.array([*spot, height + CLEARANCE]), turned
 
     def _furnish(
@@ -158,11 +158,11 @@ class Scatter:
         yaw = rng.uniform(-1, 1) * _CABINET_YAW
         turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
         middle = np.array([_CABINET_X, rng.uniform(-1, 1) * _CABINET_Y])
-        pos[cabinet], quat[cabinet] = [*middle, spec.half_height + CLEARANCE], about("z", yaw)
+        pos[cabinet], quat[cabinet] = [*middle, spec.half_height + CLEARANCE], quat_about("z", yaw)
         for i, bay in zip(drawers, kind.bays, strict=False):
             local = np.add(bay, (rng.uniform(*self.opened), 0.0)) * spec.scale
             pos[i] = [*(middle + turn @ local), specs[i].half_height + CLEARANCE]
-            quat[i] = about("z", yaw)
+            quat[i] = quat_about("z", yaw)
         half = np.array(kind.half_extents[:2]) * spec.scale + (_OPENING / 2, 0.0)
         return _Rectangle(middle + turn @ (_OPENING / 2, 0.0), turn, half)
 
@@ -178,17 +178,3 @@ class _Rectangle:
         """Whether a disc comes into it."""
         beyond = np.abs(self.turn.T @ (spot - self.center)) - self.half
         return float(np.linalg.norm(np.maximum(beyond, 0.0))) < radius
-
-
-def about(axis: str, angle: float) -> NDArray:
-    """Quaternion of a turn [rad] about one of the axes "x", "y", "z"."""
-    quat = np.array([np.cos(angle / 2), 0.0, 0.0, 0.0])
-    quat[1 + "xyz".index(axis)] = np.sin(angle / 2)
-    return quat
-
-
-def times(a: NDArray, b: NDArray) -> NDArray:
-    """Product of two quaternions: first b, then a."""
-    out = np.zeros(4)
-    mujoco.mju_mulQuat(out, a, b)
-    return out

@@ -11,9 +11,10 @@ import numpy as np
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
+from vla_gym.geometry.rotations import cross, quat_to_mat
 from vla_gym.robots.panda import PANDA
 from vla_gym.robots.robot import Robot
-from vla_gym.world import scene
+from vla_gym.world import model as scene
 from vla_gym.world.kinematics import ArmSolver
 from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZES, ObjectSpec
 from vla_gym.world.visuals import Visuals
@@ -445,36 +446,6 @@ class World:
             "geom_matid": self._material, "light_diffuse": self._light_rgb,
             "cam_pos": self._cam_pos, "cam_quat": self._cam_quat,
         }  # fmt: skip
-
-
-def quat_to_mat(quat: NDArray) -> NDArray:
-    """Rotation matrices of unit quaternions.
-
-    Args:
-        quat: wxyz. Shape (..., 4).
-
-    Returns:
-        Shape (..., 3, 3).
-    """
-    quat = np.asarray(quat)
-    products = (quat[..., :, None] * quat[..., None, :]).reshape(*quat.shape[:-1], 16)
-    return _ONE + _TWICE * (products[..., _FIRST] + _SIGN * products[..., _SECOND])
-
-
-# entry (i, j) of the matrix is a one, plus or minus twice two products of wxyz, such as 2 (xy - wz)
-_ONE = np.eye(3)
-_TWICE = 2.0 - 4.0 * np.eye(3)
-_FIRST = np.array([[10, 6, 7], [6, 5, 11], [7, 11, 5]])
-_SECOND = np.array([[15, 3, 2], [3, 15, 1], [2, 1, 10]])
-_SIGN = np.array([[1.0, -1.0, 1.0], [1.0, 1.0, -1.0], [-1.0, 1.0, 1.0]])
-
-
-def cross(a: NDArray, b: NDArray) -> NDArray:
-    """Cross product along the last axis; several times faster than numpy's. Shapes (..., 3)."""
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        out[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
-    return out
 
 
 _HALF_HEIGHT = np.array([kind.half_height for kind in KINDS.values()])

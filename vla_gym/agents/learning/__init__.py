@@ -1,0 +1,1 @@
+"""What learns: training configuration, PPO, SAC, cloning, curricula."""

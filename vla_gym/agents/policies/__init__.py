@@ -1,0 +1,1 @@
+"""What acts: policies, their action heads, features and checkpoints."""

@@ -1,5 +1,0 @@
-"""Scripted experts on privileged state, planned from a task's goal."""
-
-from vla_gym.experts.expert import Expert
-
-__all__ = ["Expert"]

@@ -1,0 +1,1 @@
+"""Rotations and the pinhole camera, in numpy."""

@@ -1,0 +1,205 @@
+"""Noun phrases: "the small red cube", "the leftmost bowl", "the mug that is not red"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_gym.language.vocabulary import (
+    ANYTHING,
+    COLOURS,
+    KIND_NOUNS,
+    SIZE_WORDS,
+    all_colours,
+    colour_name,
+    finer_colours,
+)
+
+SUPERLATIVES: dict[str, tuple[str, int]] = {
+    "leftmost": ("y", -1),
+    "rightmost": ("y", 1),
+    "frontmost": ("x", 1),
+    "hindmost": ("x", -1),
+    "biggest": ("size", 1),
+    "smallest": ("size", -1),
+}
+"""Word -> what is compared, and whether the largest (1) or the least (-1) is meant. Left and front
+are the fixed camera's."""
+_SIZE_ORDER = {size: i for i, size in enumerate(SIZE_WORDS)}
+_EVERY = ("everything", "all")
+_LIKE = ("of", "the", "same", "colour", "as", "the")
+
+
+@dataclass(frozen=True)
+class NounPhrase:
+    """What a noun phrase says."""
+
+    noun: str = ANYTHING[0]
+    """Noun, singular."""
+    colour: str | None = None
+    """Colour word."""
+    size: str | None = None
+    """Size word."""
+    superlative: str | None = None
+    """One of `SUPERLATIVES`."""
+    other_than: str | None = None
+    """Colour word that it must not have."""
+    like: str | None = None
+    """Noun of the one thing whose colour it has."""
+    every: bool = False
+    """Whether all that fit are meant, not one."""
+
+    def __str__(self) -> str:
+        if self.every:
+            return f"everything {self.colour}" if self.colour else f"all the {self.noun}s"
+        words = ["the", self.superlative, self.size, self.colour, self.noun]
+        if self.other_than:
+            words += ["that is not", self.other_than]
+        if self.like:
+            words += [*_LIKE, self.like]
+        return " ".join(w for w in words if w)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds that the noun can stand for."""
+        return kinds_of(self.noun)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What has to be known of a scene to understand phrases about it; None marks an empty slot."""
+
+    kinds: Sequence[str | None]
+    sizes: Sequence[str]
+    colours: Sequence[str]
+    """Colour word that each thing was made from."""
+    rgb: Sequence[tuple[float, float, float]]
+    xy: NDArray
+    """Shape (slots, 2), [m]."""
+
+
+def kinds_of(noun: str) -> tuple[str, ...]:
+    """Kinds that a noun can stand for."""
+    if noun in ANYTHING:
+        return tuple(KIND_NOUNS)
+    return tuple(kind for kind, nouns in KIND_NOUNS.items() if noun in nouns)
+
+
+def size_of(word: str) -> str:
+    """The named size that a size word means."""
+    return next(size for size, words in SIZE_WORDS.items() if word in words)
+
+
+def resolve(phrase: NounPhrase, seen: Seen, among: Sequence[int] | None = None) -> list[int]:
+    """Slots that a phrase can mean.
+
+    Args:
+        phrase: What is said.
+        seen: The scene.
+        among: Slots that come into question at all; None for all.
+
+    Returns:
+        Slots in order; one for a phrase that names one thing.
+    """
+    kinds = phrase.kinds
+    slots = [i for i, k in enumerate(seen.kinds) if k in kinds and (among is None or i in among)]
+    if phrase.colour:
+        slots = [i for i in slots if _is_called(phrase.colour, seen, i)]
+    if phrase.other_than:
+        slots = [i for i in slots if not _is_called(phrase.other_than, seen, i)]
+    if phrase.like:
+        model = [i for i, k in enumerate(seen.kinds) if k in kinds_of(phrase.like)]
+        if len(model) != 1:
+            return []
+        slots = [i for i in slots if i != model[0] and seen.colours[i] == seen.colours[model[0]]]
+    if phrase.size:
+        slots = [i for i in slots if seen.sizes[i] == size_of(phrase.size)]
+    if phrase.superlative and slots:
+        what, sign = SUPERLATIVES[phrase.superlative]
+        if what == "size":
+            score = np.array([sign * _SIZE_ORDER[seen.sizes[i]] for i in slots], float)
+            need = 1.0
+        else:
+            score = sign * seen.xy[slots, "xy".index(what)]
+            need = 0.03
+        order = np.argsort(-score)
+        if len(slots) > 1 and score[order[0]] - score[order[1]] < need:
+            return [i for i, s in zip(slots, score, strict=True) if score[order[0]] - s < need]
+        slots = [slots[order[0]]]
+    return slots
+
+
+def _is_called(word: str, seen: Seen, i: int) -> bool:
+    own = seen.colours[i]
+    return word == own or (
+        word in COLOURS and own not in COLOURS and colour_name(seen.rgb[i]) == word
+    )
+
+
+def _colour(words: Sequence[str], at: int, nouns: Sequence[str]) -> str:
+    """The colour before the next noun, perhaps one of several words; "the stone" has none."""
+    end = next((i for i in range(at + 1, min(at + 5, len(words))) if words[i] in nouns), at)
+    name = " ".join(words[at:end])
+    if name in all_colours() or (name and name in finer_colours()):
+        return name
+    return words[at] if at < len(words) and words[at] in all_colours() else ""
+
+
+def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, list[str]]:
+    """Read a noun phrase.
+
+    Args:
+        words: Of the sentence, lower case.
+        at: Where it begins.
+
+    Returns:
+        Where reading ended, the phrase if it was understood, and else what could have stood there.
+    """
+    nouns = [*(w for group in KIND_NOUNS.values() for w in group), *ANYTHING]
+    sizes = [w for group in SIZE_WORDS.values() for w in group]
+    colours = list(all_colours())
+    word = words[at] if at < len(words) else None
+    if word == "everything":
+        if at + 1 < len(words) and words[at + 1] in colours:
+            return at + 2, NounPhrase(colour=words[at + 1], every=True), []
+        return at + 1, None, colours
+    if word == "all":
+        if words[at + 1 : at + 2] != ["the"]:
+            return at + 1, None, ["the"]
+        plural = words[at + 2] if at + 2 < len(words) else ""
+        if plural.endswith("s") and plural[:-1] in nouns:
+            return at + 3, NounPhrase(noun=plural[:-1], every=True), []
+        return at + 2, None, [f"{n}s" for n in nouns]
+    if word not in ("the", "a", "an", "that"):
+        return at, None, ["the", *_EVERY]
+    at += 1
+    found: dict[str, Any] = {}
+    groups = {"superlative": list(SUPERLATIVES), "size": sizes, "colour": colours}
+    allowed = [*SUPERLATIVES, *sizes, *colours, *nouns]
+    for name, group in groups.items():
+        rare = _colour(words, at, nouns) if name == "colour" else ""
+        said = rare or (words[at] if at < len(words) else "")
+        if rare or said in group:
+            found[name] = said
+            at += len(said.split())
+            allowed = allowed[allowed.index(group[-1]) + 1 :]
+    if at >= len(words) or words[at] not in nouns:
+        return at, None, allowed
+    noun, at = words[at], at + 1
+    if list(words[at : at + 3]) == ["that", "is", "not"]:
+        if at + 3 >= len(words) or words[at + 3] not in colours:
+            return at + 3, None, colours
+        return at + 4, NounPhrase(noun=noun, other_than=words[at + 3], **found), []
+    if tuple(words[at : at + 3]) == _LIKE[:3]:  # nothing else begins so
+        for word in _LIKE:
+            if at >= len(words) or words[at] != word:
+                return at, None, [word]
+            at += 1
+        if at >= len(words) or words[at] not in nouns:
+            return at, None, nouns
+        return at + 1, NounPhrase(noun=noun, like=words[at], **found), []
+    return at, NounPhrase(noun=noun, **found), []

@@ -1,0 +1,1 @@
+"""Making and examining the embedded CLIP."""

@@ -1,0 +1,1 @@
+"""Images of many worlds: the renderer protocol and MuJoCo's OpenGL."""
