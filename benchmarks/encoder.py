@@ -87,7 +87,7 @@ def finding(config: EncoderConfig) -> list[dict[str, Any]]:
         camera._COARSE_SIZE = limit
         pool = OpenGLRenderer(core.world)
         pictures[name] = pool.render("fixed")
-        calibration = pool.calibration("fixed")
+        calibration = pool.world.pinhole("fixed")
         pool.close()
     rows, first = [], None
     for precision, drawn in (("float32", "fine"), ("float32", "coarse"), ("bfloat16", "coarse")):

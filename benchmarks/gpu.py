@@ -66,7 +66,7 @@ def finding(config: GpuConfig) -> list[dict[str, Any]]:
     pool = OpenGLRenderer(core.world)
     begun = time.perf_counter()
     pictures = pool.render("fixed")
-    draw_s, calibration = time.perf_counter() - begun, pool.calibration("fixed")
+    draw_s, calibration = time.perf_counter() - begun, pool.world.pinhole("fixed")
     pool.close()
     rows, first = [], None
     for device, precision in WHERE:

@@ -66,7 +66,7 @@ def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[s
     )  # fmt: skip
     core, clock = env.unwrapped, common.Clock()
     clock.watch(core.world.batch, "step", "physics")
-    clock.watch(core.cameras, "render", "rendering")
+    clock.watch(core.renderer, "render", "rendering")
     clock.watch(core._controller, "apply", "controller")
     clock.watch(core, "_judge", "predicates")
     clock.watch(core, "_begin", "resets")

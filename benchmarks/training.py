@@ -53,7 +53,7 @@ def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
     model.learn(warm)
     clock, core = common.Clock(), raw.unwrapped
     for owner, name, label in (
-        (core.world.batch, "step", "physics"), (core.cameras, "render", "rendering"),
+        (core.world.batch, "step", "physics"), (core.renderer, "render", "rendering"),
         (encoder, "encode_image", "encoding"), (model, "train", "learning"),
         (core._controller, "apply", "controller"), (core, "_judge", "predicates"),
         (core, "step", "all of env.step"), (features, "advance", "all of features"),

@@ -44,7 +44,7 @@ def main(config: RefusalConfig) -> None:
         venv = make_venv(f"VLA{name}-v0", n, split=config.split, cameras=("image",))
         obs, _ = venv.reset(seed=0)
         core = venv.unwrapped
-        sight = ClipSight(grounder, core.cameras.calibration("fixed"))
+        sight = ClipSight(grounder, core.world.pinhole("fixed"))
         alone = spoken_scene(sight)
         for see in ("list", "both", "clip"):
             decider = Decider(

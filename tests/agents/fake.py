@@ -53,7 +53,7 @@ class FakePickPlace(VectorEnv):
         self.episodes = [SimpleNamespace(task=0)] * n
         self.roles = {"object": np.zeros(n, int), "target": np.full(n, 2)}
         self.rngs = [np.random.default_rng(i) for i in range(n)]
-        self.cameras = SimpleNamespace(calibration=lambda name: DOWNWARDS)
+        self.world.pinhole = lambda name="fixed": DOWNWARDS
 
     @property
     def named_slots(self) -> NDArray:

@@ -15,7 +15,7 @@ from vla_gym.vlm.encoder import ClipEncoder
 
 
 def clip_features(venv, blind="none"):
-    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), venv.num_envs, blind)
+    source = ClipSource(FakeGrounder(), venv.world.pinhole("fixed"), venv.num_envs, blind)
     return PolicyFeatures(venv.num_envs, source)
 
 
@@ -101,7 +101,7 @@ def test_a_sighting_far_away_counts_only_if_it_is_surer_and_then_whole():
 def test_one_encoding_a_step_last_pictures_included():
     venv = FakePickPlace(4, horizon=3)
     grounder = FakeGrounder()
-    source = ClipSource(grounder, venv.cameras.calibration("fixed"), 4)
+    source = ClipSource(grounder, venv.world.pinhole("fixed"), 4)
     env = AgentVecEnv(FakeSB3VecEnv(venv), PolicyFeatures(4, source), ActionTokens())
     env.reset()
     for _ in range(3):
@@ -156,7 +156,7 @@ def test_pooled_features_want_vectors_of_their_width():
 
 def test_the_clock_runs_from_the_beginning_and_then_stands_still():
     venv = FakePickPlace(2)
-    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), 2)
+    source = ClipSource(FakeGrounder(), venv.world.pinhole("fixed"), 2)
     features = PolicyFeatures(2, source, clock_hz=10.0)
     obs, _ = venv.reset(seed=0)
     assert features.space.shape == (sum(layout(clock=True).values()),)

@@ -21,7 +21,7 @@ from vla_gym.errors import CheckpointError, InvalidConfigError
 
 
 def features_of(venv):
-    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), venv.num_envs)
+    source = ClipSource(FakeGrounder(), venv.world.pinhole("fixed"), venv.num_envs)
     return PolicyFeatures(venv.num_envs, source)
 
 

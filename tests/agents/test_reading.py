@@ -49,7 +49,7 @@ def test_the_last_clause_is_not_left_and_a_new_episode_begins_with_the_first():
 def test_features_turn_to_the_next_things_at_once():
     venv = FakePickPlace(1)
     obs, _ = venv.reset(seed=0)
-    source = ClipSource(FakeGrounder(), venv.cameras.calibration("fixed"), 1)
+    source = ClipSource(FakeGrounder(), venv.world.pinhole("fixed"), 1)
     features = PolicyFeatures(1, source)
     features.observe(obs, (TWO,))
     true = venv.world.object_pos[0, :, :2]

@@ -28,9 +28,7 @@ N = 12
 @pytest.fixture(scope="module")
 def sight():
     venv = make("PickPlace", 1)
-    return ClipSight(
-        Grounder(ClipEncoder(device="cpu")), venv.unwrapped.cameras.calibration("fixed")
-    )
+    return ClipSight(Grounder(ClipEncoder(device="cpu")), venv.unwrapped.world.pinhole("fixed"))
 
 
 def make(task, n=N):

@@ -94,7 +94,7 @@ def test_the_same_scene_with_other_words(grounder):
     core = env.unwrapped
     found = grounder.ground(obs["image"], obs["instruction"])
     uv = found.point.numpy().astype(float)
-    xy = core.cameras.calibration("fixed").deproject(uv, 0.025)[..., :2]
+    xy = core.world.pinhole("fixed").deproject(uv, 0.025)[..., :2]
     rows = np.arange(24)
     wins = []
     for r, role in enumerate(("object", "target")):

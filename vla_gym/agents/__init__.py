@@ -1,1 +1,1 @@
-"""Learning to act: features, action heads, PPO and SAC for sparse success, checkpoints."""
+"""What acts (`policies`) and what learns (`learning`)."""

@@ -196,7 +196,7 @@ def _eyes(config: PlanConfig, venv: Any) -> tuple[Any, Any, Verify]:
     from vla_gym.vlm.encoder import ClipEncoder
     from vla_gym.vlm.grounding import Grounder
 
-    clip = ClipSight(Grounder(ClipEncoder()), venv.unwrapped.cameras.calibration("fixed"))
+    clip = ClipSight(Grounder(ClipEncoder()), venv.unwrapped.world.pinhole("fixed"))
     verify = by_predicates if config.verify == "predicates" else by_clip(clip)
     scene = spoken_scene(clip, config.threshold) if config.see == "clip" else None
     return scene, clip.confidence if config.see == "both" else None, verify

@@ -96,7 +96,7 @@ class TabletopVectorEnv(VectorEnv):
         self.metadata = {**self.metadata, "render_fps": s.control_hz}
         threads = s.n_threads or os.cpu_count() or 1
         self.world = World(num_envs, n_threads=threads)
-        self.cameras = OpenGLRenderer(self.world, s.image_size, threads)
+        self.renderer = OpenGLRenderer(self.world, s.image_size, threads)
         self._substeps = s.substeps
         self._controller = TcpDeltaController(self.world, s.control_hz)
         self._window: OpenGLRenderer | Viewer | None = None
@@ -247,13 +247,13 @@ class TabletopVectorEnv(VectorEnv):
             self._window.show()
             return None
         self._window = self._window or OpenGLRenderer(
-            self.world, RENDER_SIZE, self.cameras.n_threads
+            self.world, RENDER_SIZE, self.renderer.n_threads
         )
         return tuple(self._window.render("fixed"))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free windows and threads."""
-        self.cameras.close()
+        self.renderer.close()
         if self._window is not None:
             self._window.close()
             self._window = None
@@ -509,7 +509,7 @@ class TabletopVectorEnv(VectorEnv):
     def _observe(self, ids: NDArray[np.int64] | None = None) -> dict[str, Any]:
         rows = slice(None) if ids is None else ids
         obs: dict[str, Any] = {
-            key: self.cameras.render(CAMERAS[key], ids)
+            key: self.renderer.render(CAMERAS[key], ids)
             for key in CAMERAS
             if key in self.settings.cameras
         }

@@ -140,7 +140,7 @@ class HierarchicalPolicy:
         """The fixed camera's picture of world i; drawn now if observations carry none."""
         if "image" in obs:
             return np.array(obs["image"][i])
-        return self.venv.cameras.render("fixed", np.array([i]))[0]
+        return self.venv.renderer.render("fixed", np.array([i]))[0]
 
     def _collect(self, obs: Mapping[str, Any]) -> None:
         """Take over plans that are ready."""

@@ -129,7 +129,7 @@ def spoken_scene(sight: ClipSight, threshold: float = THRESHOLD) -> Any:
 
     def scene(venv: Any, i: int, instruction: str) -> Scene:
         phrases = [each for phrase in spoken(instruction) for each in _members(phrase)]
-        image = venv.cameras.render("fixed", np.array([i]))[0]
+        image = venv.renderer.render("fixed", np.array([i]))[0]
         places, sure = sight.judge(image, phrases)
         truth = scene_of(venv, i)
         things = []

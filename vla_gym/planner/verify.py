@@ -47,7 +47,7 @@ def _within(
     sight: ClipSight, venv: Any, i: int, obs: Mapping[str, Any], job: Any, threshold: float
 ) -> bool:
     """Whether CLIP sees the job's object in its target."""
-    image = obs["image"][i] if "image" in obs else venv.cameras.render("fixed", np.array([i]))[0]
+    image = obs["image"][i] if "image" in obs else venv.renderer.render("fixed", np.array([i]))[0]
     names = (job.step.object, job.place)
     places, sure = sight.look(image, [f"the {name}" for name in names])
     near = np.linalg.norm(places[0] - places[1]) < job.within

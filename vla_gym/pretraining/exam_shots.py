@@ -89,7 +89,7 @@ def shoot(env_id: str, n: int, split: str = "validation", seed: int = 0, **kwarg
     arrays = [np.concatenate(c)[order] for c in columns[:5]]
     seen, told = ([row for part in c for row in part] for c in columns[5:7])
     named = np.concatenate(columns[7])[order]
-    camera = core.cameras.calibration("fixed")
+    camera = core.world.pinhole("fixed")
     venv.close()
     return Shots(
         arrays[0], [seen[i] for i in order], arrays[1], arrays[2], arrays[3], arrays[4], camera,
@@ -99,13 +99,13 @@ def shoot(env_id: str, n: int, split: str = "validation", seed: int = 0, **kwarg
 
 def _look(core: Any, ids: NDArray[np.int64]) -> list[Any]:
     world, slots = core.world, np.arange(core.world.n_slots)
-    marks = core.cameras.segment(CAMERAS["image"], ids)
+    marks = core.renderer.segment(CAMERAS["image"], ids)
     pos = world.object_pos[ids]
-    uv = np.stack([core.cameras.calibration("fixed", int(i)).project(pos[k])
+    uv = np.stack([core.world.pinhole("fixed", int(i)).project(pos[k])
                    for k, i in enumerate(ids)])  # fmt: skip
     bottom = np.stack([View.of(world, np.full(world.n, s)).bottom[ids] for s in slots], 1)
     return [
-        core.cameras.render(CAMERAS["image"], ids), pos[..., :2].copy(), uv,
+        core.renderer.render(CAMERAS["image"], ids), pos[..., :2].copy(), uv,
         (marks[:, None] == slots[:, None, None]).sum(axis=(2, 3)), bottom < LOW_M,
         [core.episodes[i].binding.seen(world.object_pos[i]) for i in ids],
         [core.episodes[i].instruction for i in ids], core.named_slots[ids],

@@ -142,7 +142,7 @@ class SceneSampler:
         aim = np.concatenate([aim, hand[:, None]], axis=1)
         ground = np.concatenate([pos[..., :2], hand[:, None, :2]], axis=1)
         point = np.empty((n, slots + 1, 2), np.float32)
-        cameras = [self.pool.calibration("fixed", i) for i in range(n)]
+        cameras = [self.world.pinhole("fixed", i) for i in range(n)]
         for i in range(n):
             if wrist[i]:
                 point[i] = _centroids(hot[i])
@@ -150,7 +150,7 @@ class SceneSampler:
                 point[i] = cameras[i].project(aim[i])
         return Views(
             images, cover, pixels, point, ground, self._shapes(wrist), wrist,
-            self.pool.calibration("fixed"), cameras, [s.things for s in scenes],
+            self.world.pinhole("fixed"), cameras, [s.things for s in scenes],
             [s.relations for s in scenes],
         )  # fmt: skip
 

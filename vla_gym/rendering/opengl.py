@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.errors import RenderingError, UnknownNameError
-from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.world.model import CAMERAS, HIDDEN_GROUP
 from vla_gym.world.world import World
 
@@ -198,27 +197,6 @@ class OpenGLRenderer:
             (m, size, size).
         """
         return self._run(camera, ids, segmentation=True)
-
-    def calibration(self, camera: str = "fixed", i: int | None = None) -> PinholeCamera:
-        """The fixed camera's pinhole parameters.
-
-        Args:
-            camera: ``"fixed"``.
-            i: World whose camera is meant, or None for the nominal one that a lab would have
-                calibrated once.
-        """
-        self._camera_id(camera)
-        model = self.world.model
-        cam = model.camera(camera).id
-        if i is None:
-            pos, quat = model.cam_pos[cam], model.cam_quat[cam]
-        else:
-            single = self.world.batch.get_model(i)
-            pos, quat = single.cam_pos[cam], single.cam_quat[cam]
-        mat = np.zeros(9)
-        mujoco.mju_quat2Mat(mat, quat)
-        tan = float(np.tan(np.radians(model.cam_fovy[cam]) / 2))
-        return PinholeCamera(pos.copy(), mat.reshape(3, 3), tan)
 
     def close(self) -> None:
         """Free the threads; their contexts go with them."""

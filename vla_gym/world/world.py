@@ -11,6 +11,8 @@ import numpy as np
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
+from vla_gym.errors import UnknownNameError
+from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.geometry.rotations import cross, quat_to_mat
 from vla_gym.robots.panda import PANDA
 from vla_gym.robots.robot import Robot
@@ -258,6 +260,27 @@ class World:
     def finger_touch(self) -> NDArray[np.bool_]:
         """Whether the left / right finger touches each object. Shape (n, n_slots, 2)."""
         return self._touch.reshape(self.n, self.n_slots, 2) > 0
+
+    def pinhole(self, camera: str = "fixed", i: int | None = None) -> PinholeCamera:
+        """The fixed camera's pinhole parameters.
+
+        Args:
+            camera: ``"fixed"``; the wrist camera moves with the hand and has no fixed pose.
+            i: Sub-environment whose camera is meant, or None for the nominal pose, as a lab would
+                have calibrated it once.
+
+        Raises:
+            UnknownNameError: If it is another camera.
+        """
+        if camera != "fixed":
+            raise UnknownNameError("camera with a fixed pose", camera, ("fixed",))
+        model, cam = self.model, self._camera
+        pos = model.cam_pos[cam] if i is None else self._cam_pos[i, cam]
+        quat = model.cam_quat[cam] if i is None else self._cam_quat[i, cam]
+        mat = np.zeros(9)
+        mujoco.mju_quat2Mat(mat, np.array(quat))
+        tan = float(np.tan(np.radians(model.cam_fovy[cam]) / 2))
+        return PinholeCamera(np.array(pos), mat.reshape(3, 3), tan)
 
     def latch(self, name: str) -> NDArray[np.bool_]:
         """A memory of one bit per world, false since the last `place`. Shape (n,), writable."""

@@ -261,7 +261,7 @@ def make_source(
 
     if isinstance(encoder, str):
         encoder = ClipEncoder(encoder)
-    camera = venv.cameras.calibration("fixed")
+    camera = venv.world.pinhole("fixed")
     grounder = encoder if hasattr(encoder, "ground") else Grounder(encoder, camera)
     return ClipSource(grounder, camera, venv.num_envs, blind)
 
