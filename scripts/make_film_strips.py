@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vla_gym.agents.policies.registry import home_of, policy_factory
-from vla_gym.evaluation.film import Clip, film
+from vla_gym.evaluation.episode_video import EpisodeVideo, record_videos
 from vla_gym.evaluation.protocol import make_venv
 from vla_gym.io import replace_file
 
@@ -30,19 +30,19 @@ SIZE, FRAMES, LINE, GAP = 160, 7, 18, 3
 """Pixels of a frame, frames of a strip, pixels of the text above it and between frames."""
 
 
-def moments(clip: Clip) -> list[int]:
+def moments(video: EpisodeVideo) -> list[int]:
     """Steps that tell the story: close together at first, where things go wrong."""
-    last = len(clip.frames) - 1
+    last = len(video.frames) - 1
     return [round(last * (k / (FRAMES - 1)) ** 1.5) for k in range(FRAMES)]
 
 
-def strip(clip: Clip, outcome: str) -> Image.Image:
+def strip(video: EpisodeVideo, outcome: str) -> Image.Image:
     """One episode as a row of frames below its sentence."""
     page = Image.new("RGB", (FRAMES * (SIZE + GAP), SIZE + LINE), "white")
     draw = ImageDraw.Draw(page)
-    draw.text((4, 3), f"seed {clip.record.seed}: {clip.sentence}   ({outcome})", fill="black")
-    for k, step in enumerate(moments(clip)):
-        page.paste(Image.fromarray(clip.frames[step]), (k * (SIZE + GAP), LINE))
+    draw.text((4, 3), f"seed {video.record.seed}: {video.instruction}   ({outcome})", fill="black")
+    for k, step in enumerate(moments(video)):
+        page.paste(Image.fromarray(video.frames[step]), (k * (SIZE + GAP), LINE))
         draw.text((k * (SIZE + GAP) + 4, LINE + 3), f"{step / 10:.1f} s", fill="white")
     return page
 
@@ -53,12 +53,12 @@ def failures(name: str, venv: Any) -> Iterator[Image.Image]:
     failed = json.loads(results.read_text("utf-8"))["measured"]["none"]["failed_seeds"]
     policy, stages = policy_factory(name)(venv), tuple(venv.unwrapped.stages)
     for seed in failed:
-        (clip,) = film(venv, policy, 1, seed, SIZE)
-        if clip.record.success:  # the gripper is drawn by chance, and may be lucky this time
+        (video,) = record_videos(venv, policy, 1, seed, SIZE)
+        if video.record.success:  # the gripper is drawn by chance, and may be lucky this time
             continue
-        far = stages[clip.record.stage - 1] if stages and clip.record.stage else "nothing"
-        wrong = ", took the wrong thing" if clip.record.wrong_object else ""
-        yield strip(clip, f"as far as: {far}{wrong}")
+        far = stages[video.record.stage - 1] if stages and video.record.stage else "nothing"
+        wrong = ", took the wrong thing" if video.record.wrong_object else ""
+        yield strip(video, f"as far as: {far}{wrong}")
 
 
 def firsts(name: str, venv: Any, tasks: Sequence[str]) -> Iterator[Image.Image]:
@@ -66,8 +66,8 @@ def firsts(name: str, venv: Any, tasks: Sequence[str]) -> Iterator[Image.Image]:
     policy = policy_factory(name)(venv)
     for task in tasks:
         seeds = (s for s in range(1000) if venv.reset(seed=[s])[1]["task"][0] == task)
-        (clip,) = film(venv, policy, 1, next(seeds), SIZE)
-        yield strip(clip, "success" if clip.record.success else "no success")
+        (video,) = record_videos(venv, policy, 1, next(seeds), SIZE)
+        yield strip(video, "success" if video.record.success else "no success")
 
 
 def main(name: str, strips: int, tasks: Sequence[str]) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from tests.evaluation.double import Double, Goer, register
 from vla_gym.agents.policies.registry import RandomPolicy, policy_factory
+from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation import EvalResult, Policy, evaluate
-from vla_gym.evaluation.protocol import run_episodes
+from vla_gym.evaluation.protocol import infos_of_step, run_episodes
 
 
 def even(words: str) -> bool:
@@ -131,3 +132,49 @@ def test_swapped_sentences_ask_for_other_things_on_the_same_scenes():
     assert other.successes == 6 and other.env_kwargs["swap"]
     with pytest.raises(InvalidConfigError, match="no other things"):
         evaluate("VLASort-v0", "expert", 2, swap=True)
+
+
+class Log(Listener):
+    def __init__(self) -> None:
+        self.started: list[int] = []
+        self.ended: list[int] = []
+        self.events: list[StepEvent] = []
+
+    def on_episode_start(self, venv, ids):
+        self.started += ids.tolist()
+
+    def on_step(self, venv, event):
+        self.events.append(event)
+
+    def on_episode_end(self, venv, ids):
+        self.ended += ids.tolist()
+
+
+def test_listeners_hear_of_counted_episodes_only():
+    venv, first, second = Double(4), Log(), Log()
+    records = run_episodes(venv, Goer(), 0, 3, [first, second])
+    assert first.started == [0, 1, 2]
+    assert first.ended == [0, 1, 2]  # success at step seed % 4 + 1
+    running = np.array([e.running for e in first.events])
+    assert running.sum(0).tolist() == [r.steps for r in records] + [0]
+    for event in first.events:  # infos are those of the ended episode, not of its successor
+        ended = event.running & event.done
+        assert (event.infos["is_success"][ended]).all()
+        assert (event.infos["stage"][ended] > 0).all()
+        assert not {"final_info", "_final_info", "final_obs"} & set(event.infos)
+    assert second.ended == first.ended
+    assert len(second.events) == len(first.events)
+
+
+def test_evaluation_passes_listeners_on(env_id):
+    log = Log()
+    evaluate(env_id, Goer, episodes=5, num_envs=2, listeners=[log])
+    assert log.started == [0, 1, 0, 1, 0]
+    assert len(log.ended) == 5
+
+
+def test_infos_of_step_reads_one_dictionary_per_sub_environment():
+    final = np.array([None, {"is_success": True}], object)
+    infos = {"is_success": np.array([False, False]), "final_info": final}
+    values = infos_of_step(infos, np.array([False, True]))
+    assert values["is_success"].tolist() == [False, True]

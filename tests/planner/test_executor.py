@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import vla_gym  # noqa: F401
+from vla_gym.envs.listeners import Listener
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.planner.check import check
@@ -168,14 +169,15 @@ def test_a_thing_that_moved_before_its_turn_is_grounded_anew():
     core = venv.unwrapped
     done = {"moved": False}
 
-    def nudge(running):
-        second = core.episodes[0].binding.roles["second"]
-        if core.elapsed[0] == 5 and not done["moved"]:
-            x, y = core.world.object_pos[0, second, :2]
-            core.world.move(0, second, (x, y + 0.04))
-            done["moved"] = True
+    class Nudge(Listener):
+        def on_step(self, venv, event):
+            second = core.episodes[0].binding.roles["second"]
+            if core.elapsed[0] == 5 and not done["moved"]:
+                x, y = core.world.object_pos[0, second, :2]
+                core.world.move(0, second, (x, y + 0.04))
+                done["moved"] = True
 
-    run_episodes(venv, policy, 1, 1, on_step=nudge)
+    run_episodes(venv, policy, 1, 1, [Nudge()])
     policy.close()
     assert policy.reports[0].regrounded >= 1
 

@@ -12,7 +12,7 @@ import tyro
 
 from vla_gym.agents.policies.registry import home_of, policy_factory
 from vla_gym.errors import InvalidConfigError
-from vla_gym.evaluation.film import Clip, Told, film
+from vla_gym.evaluation.episode_video import EpisodeVideo, InstructionOverride, record_videos
 from vla_gym.evaluation.protocol import make_venv, run_episodes
 from vla_gym.tracking.video import captioned, side_by_side, write_video
 
@@ -68,38 +68,38 @@ def main(args: Sequence[str]) -> int:
         return watch(config, env)
     venv = make_venv(env, config.episodes, split=config.split)
     try:
-        clips = film(
+        videos = record_videos(
             venv,
             factory(venv),
             episodes=config.episodes,
             seed=config.seed,
             size=config.size,
             camera=config.camera,
-            sentence=config.instruction,
+            override=config.instruction,
             asked=config.sentence,
         )
     finally:
         venv.close()
-    path = write_video(config.out, side_by_side([with_caption(c) for c in clips]), config.fps)
-    for clip in clips:
-        print(f"  seed {clip.record.seed}: {clip.caption.replace(chr(10), ': ')}")
+    path = write_video(config.out, side_by_side([with_caption(v) for v in videos]), config.fps)
+    for video in videos:
+        print(f"  seed {video.record.seed}: {video.caption.replace(chr(10), ': ')}")
     print(f"written to {path}")
     return 0
 
 
-def with_caption(clip: Clip, hold: int = 12) -> np.ndarray:
-    """The clip with its sentence below; the outcome is told on the last picture, which is held.
+def with_caption(video: EpisodeVideo, hold: int = 12) -> np.ndarray:
+    """The frames with the instruction below; the last frame is held and shows the outcome.
 
     Args:
-        clip: The clip.
-        hold: How many frames the last picture stays.
+        video: A recorded episode.
+        hold: How many times the last frame is repeated.
 
     Returns:
         Shape (t + hold, h + strip, w, 3).
     """
-    last = clip.frames[-1:].repeat(hold, axis=0)
-    pending = f"{clip.sentence}\n " if clip.judged else clip.sentence
-    return np.concatenate([captioned(clip.frames, pending), captioned(last, clip.caption)])
+    last = video.frames[-1:].repeat(hold, axis=0)
+    pending = f"{video.instruction}\n " if video.judged else video.instruction
+    return np.concatenate([captioned(video.frames, pending), captioned(last, video.caption)])
 
 
 def watch(config: DemoConfig, env: str) -> int:
@@ -108,12 +108,9 @@ def watch(config: DemoConfig, env: str) -> int:
     try:
         policy = policy_factory(config.policy)(venv)
         if config.instruction is not None:
-            policy = Told(policy, config.instruction)
+            policy = InstructionOverride(policy, config.instruction)
         for k in range(config.episodes):
-            (record,) = run_episodes(
-                venv, policy, config.seed + k, 1, on_step=lambda running: venv.render(),
-                asked=config.sentence,
-            )  # fmt: skip
+            (record,) = run_episodes(venv, policy, config.seed + k, 1, asked=config.sentence)
             outcome = "success" if record.success else "no success"
             print(f"  seed {record.seed}: {config.instruction or record.instruction}: {outcome}")
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vla_gym import ENV_IDS
 from vla_gym.agents.policies.registry import NAMES, Policy, PolicyFactory, policy_factory
+from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation.records import EpisodeRecord, EvalResult
 
@@ -37,6 +38,7 @@ def evaluate(
     swap: bool = False,
     wording: Wording | None = None,
     blind: str | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> EvalResult:
     """Run a policy on the seeds seed, seed + 1, ... of a split, one episode each.
 
@@ -59,6 +61,7 @@ def evaluate(
             pictures are the same byte for byte, so only the words can tell the policy.
         wording: Say, on each seed's scene, the same thing in other words.
         blind: What to hide from a checkpoint's policy: ``"instruction"`` or ``"image"``.
+        listeners: Called for the counted episodes, as in `run_episodes`.
 
     Raises:
         InvalidConfigError: If a count is not positive.
@@ -83,7 +86,8 @@ def evaluate(
         records: list[EpisodeRecord] = []
         while len(records) < episodes:
             wanted = min(venv.num_envs, episodes - len(records))
-            records += run_episodes(venv, actor, seed + len(records), wanted, retell=retell)
+            start = seed + len(records)
+            records += run_episodes(venv, actor, start, wanted, listeners, retell=retell)
             if on_progress:
                 on_progress(len(records), sum(r.success for r in records))
         stages = _stage_names(venv)
@@ -121,7 +125,7 @@ def run_episodes(
     policy: Policy,
     seed: int,
     episodes: int,
-    on_step: Callable[[NDArray[np.bool_]], None] | None = None,
+    listeners: Sequence[Listener] = (),
     retell: Callable[[Any], Mapping[str, Any]] | None = None,
     asked: str | None = None,
 ) -> list[EpisodeRecord]:
@@ -135,7 +139,10 @@ def run_episodes(
         policy: Acts in all its worlds.
         seed: World k is reset with seed + k.
         episodes: How many worlds count, at most ``venv.num_envs``.
-        on_step: Called after the reset and before each step, with the worlds still running (n,).
+        listeners: Called for the counted episodes only. ``on_episode_start`` follows the reset;
+            ``on_step`` follows each step, when sub-environments whose episode ended have already
+            been reset: ``event.infos`` holds the infos of the ended episode, and
+            ``event.running`` marks the episodes that count and were running in this step.
         retell: From the environment to reset options with which each seed's scene is told anew.
         asked: A sentence; scenes are then drawn in which it makes sense.
 
@@ -152,22 +159,27 @@ def run_episodes(
     policy.reset(np.ones(n, bool), obs)
     sentences = tuple(obs["instruction"])
     running = np.arange(n) < episodes
+    for listener in listeners:
+        listener.on_episode_start(venv, np.flatnonzero(running))
     steps, returns = np.zeros(n, int), np.zeros(n)
     success, at_end = np.zeros(n, bool), np.zeros(n, bool)
     stage, wrong = np.zeros(n, int), np.zeros(n, bool)
     while running.any():
-        if on_step:
-            on_step(running)
         action = np.where(running[:, None], policy.act(obs), 0.0).astype(np.float32)
         obs, reward, terminated, truncated, infos = venv.step(action)
-        done = np.asarray(terminated) | np.asarray(truncated)
-        now = _of_step(infos, "is_success", done, n).astype(bool)
+        terminated, truncated = np.asarray(terminated), np.asarray(truncated)
+        done = terminated | truncated
+        infos = infos_of_step(infos, done)
+        now = np.asarray(infos.get("is_success", np.zeros(n))).astype(bool)
         returns += np.where(running, reward, 0.0)
         steps += running
         success |= running & now
-        stage = np.where(running, np.maximum(stage, _of_step(infos, "stage", done, n)), stage)
-        wrong |= running & _of_step(infos, "wrong_object", done, n).astype(bool)
+        reached = np.asarray(infos.get("stage", np.zeros(n, int)))
+        stage = np.where(running, np.maximum(stage, reached), stage)
+        wrong |= running & np.asarray(infos.get("wrong_object", np.zeros(n))).astype(bool)
         at_end = np.where(running & done, now, at_end)
+        event = StepEvent(action, np.asarray(reward), terminated, truncated, infos, running)
+        _notify(listeners, venv, event)
         running = running & ~done
     return [
         EpisodeRecord(
@@ -232,16 +244,36 @@ def other_roles(venv: Any) -> list[dict[str, int]]:
     return chosen
 
 
-def _of_step(infos: Mapping[str, Any], key: str, done: NDArray[np.bool_], n: int) -> NDArray:
-    """A value of the step just made; for worlds that have begun anew, of their old episode."""
-    values = np.array(infos.get(key, np.zeros(n)))
+def _notify(listeners: Sequence[Listener], venv: Any, event: StepEvent) -> None:
+    ended = np.flatnonzero(event.running & event.done)
+    for listener in listeners:
+        listener.on_step(venv, event)
+        if len(ended):
+            listener.on_episode_end(venv, ended)
+
+
+def infos_of_step(infos: Mapping[str, Any], done: NDArray[np.bool_]) -> dict[str, Any]:
+    """Infos of the step just made, also for sub-environments that it has already reset.
+
+    Args:
+        infos: As returned by ``step`` with same-step autoreset.
+        done: Sub-environments whose episode ended in this step. Shape (n,).
+
+    Returns:
+        The infos without ``final_*``; where an episode ended, the values of ``final_info``.
+    """
+    values = {k: v for k, v in infos.items() if k.lstrip("_") not in ("final_info", "final_obs")}
     final = infos.get("final_info")
-    if isinstance(final, Mapping) and key in final:
-        values = np.where(done, np.asarray(final[key]), values)
+    if isinstance(final, Mapping):
+        for key, last in final.items():
+            last = np.asarray(last)
+            mask = done.reshape(-1, *(1,) * (last.ndim - 1))
+            values[key] = np.where(mask, last, np.asarray(values.get(key, np.zeros_like(last))))
     elif final is not None:
-        for i in np.flatnonzero(done):
-            if final[i] is not None and key in final[i]:
-                values[i] = final[i][key]
+        for i in (i for i in np.flatnonzero(done) if final[i] is not None):
+            for key, last in final[i].items():
+                values[key] = np.array(values.get(key, np.zeros(len(done))))
+                values[key][i] = last
     return values
 
 

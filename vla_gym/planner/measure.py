@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.protocol import make_venv, run_episodes
 from vla_gym.evaluation.records import rate
@@ -142,16 +143,15 @@ def measure(
                 for k, v in dict(env_kwargs or {}).items()}  # fmt: skip
     result = PlanResult(*names, env_id, split, latency=policy.latency, settings=settings)
     try:
-        with _watched(venv, result.safety) as on_step:
-            while len(result.records) < episodes:
-                wanted = min(venv.num_envs, episodes - len(result.records))
-                at = seed + len(result.records)
-                rows = run_episodes(venv, policy, at, wanted, on_step=on_step)
-                for row, report in zip(rows, policy.reports, strict=False):
-                    result.records.append(_record(row, report))
-                    result.reports.append(report)
-                if on_batch:
-                    on_batch(result)
+        listeners = [] if venv.unwrapped.guard is None else [SafetyTally(result.safety)]
+        while len(result.records) < episodes:
+            wanted = min(venv.num_envs, episodes - len(result.records))
+            rows = run_episodes(venv, policy, seed + len(result.records), wanted, listeners)
+            for row, report in zip(rows, policy.reports, strict=False):
+                result.records.append(_record(row, report))
+                result.reports.append(report)
+            if on_batch:
+                on_batch(result)
     finally:
         policy.close()
         venv.close()
@@ -159,28 +159,15 @@ def measure(
     return result
 
 
-class _watched:
-    """Adds up what the safety layer tells of each step."""
+class SafetyTally(Listener):
+    """Adds the safety infos of the counted episodes to a tally."""
 
-    def __init__(self, venv: Any, tally: Tally) -> None:
-        self.venv, self.tally, self._step = venv, tally, venv.step
-        self._running = np.zeros(venv.num_envs, bool)
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
 
-    def __enter__(self) -> Callable[[Any], None]:
-        if self.venv.unwrapped.guard is not None:
-            self.venv.step = self.step
-        return self._note
-
-    def __exit__(self, *fault: Any) -> None:
-        self.venv.__dict__.pop("step", None)
-
-    def _note(self, running: Any) -> None:
-        self._running = running.copy()
-
-    def step(self, actions: Any) -> Any:
-        out = self._step(actions)
-        self.tally.add(out[4], self._running)
-        return out
+    def on_step(self, venv: Any, event: StepEvent) -> None:
+        """Add one step."""
+        self._tally.add(event.infos, event.running)
 
 
 def _record(row: Any, report: Report) -> PlanRecord:

@@ -188,13 +188,13 @@ class Run:
 
     def film(self, name: str) -> None:
         """Film the policy as it is now on the first validation seeds."""
-        from vla_gym.evaluation.film import film
+        from vla_gym.evaluation.episode_video import record_videos
         from vla_gym.tracking.video import side_by_side
 
         venv = self._validation_env()
-        clips = film(venv, self._agent(venv), FILMED, size=256)
-        caption = "   |   ".join(c.caption.replace("\n", ": ") for c in clips)
-        frames = side_by_side([c.frames for c in clips])
+        videos = record_videos(venv, self._agent(venv), FILMED, size=256)
+        caption = "   |   ".join(v.caption.replace("\n", ": ") for v in videos)
+        frames = side_by_side([v.frames for v in videos])
         self.log.video(name, frames, 20.0, self.model.num_timesteps, caption)
 
     def _restore(self, path: Path) -> None:
