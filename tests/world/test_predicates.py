@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
+from vla_gym.world.logic import After, And, Each, Not, Once, Or, Then
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.predicates import (
-    After,
-    And,
     AnyMoved,
     Beside,
     Closed,
-    Each,
     Free,
     HandBehind,
     Held,
@@ -18,17 +16,13 @@ from vla_gym.world.predicates import (
     Lifted,
     Moved,
     Near,
-    Not,
     On,
-    Once,
     Opened,
-    Or,
     Over,
     Pressed,
     SlidOver,
     Standing,
     Static,
-    Then,
     Touched,
     Upright,
 )

@@ -23,9 +23,9 @@ from vla_gym.language.vocabulary import (
     colour_rgb,
     jitter,
 )
+from vla_gym.world.logic import Predicate
 from vla_gym.world.objects import KINDS, SIZES, ObjectSpec
 from vla_gym.world.placement import Scatter
-from vla_gym.world.predicates import Predicate
 
 Axes = frozenset[str]
 """Names out of `vla_gym.envs.splits.AXES`."""

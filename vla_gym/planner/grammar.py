@@ -14,22 +14,19 @@ from vla_gym.language.templates import PREPOSITIONS
 from vla_gym.planner.plan import MAX_TEXT, Plan, Step
 from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import Scene
+from vla_gym.world.logic import And, Each, Predicate, Then
 from vla_gym.world.predicates import (
-    And,
     Beside,
     Closed,
-    Each,
     Inside,
     Lifted,
     Near,
     On,
     Opened,
     Over,
-    Predicate,
     Pressed,
     SlidOver,
     Standing,
-    Then,
 )
 
 KNOWN: tuple[Task, ...] = tuple(

@@ -11,11 +11,11 @@ from vla_gym.envs.tasks.slide import LINE
 from vla_gym.planner.plan import Step
 from vla_gym.planner.scene import Scene
 from vla_gym.skills.motions import CLEARANCE, Motion, carry, grasp, motion_for
+from vla_gym.world.logic import Each, Predicate, Roles
 from vla_gym.world.objects import KINDS
 from vla_gym.world.predicates import (
     Beside,
     Closed,
-    Each,
     Free,
     Held,
     Inside,
@@ -24,15 +24,13 @@ from vla_gym.world.predicates import (
     On,
     Opened,
     Over,
-    Predicate,
     Pressed,
-    Roles,
     SlidOver,
     Standing,
     Static,
     Touched,
-    View,
 )
+from vla_gym.world.views import View
 from vla_gym.world.world import World
 
 

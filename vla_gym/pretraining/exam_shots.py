@@ -19,7 +19,7 @@ from vla_gym.language.vocabulary import KIND_NOUNS, all_colours, colour_distance
 from vla_gym.pretraining.scene_sampler import MIN_PIXELS
 from vla_gym.skills import Expert
 from vla_gym.world.model import CAMERAS
-from vla_gym.world.predicates import View
+from vla_gym.world.views import View
 
 LOW_M = 0.015
 """Height of a thing's underside up to which it lies on the table, or in something that does."""

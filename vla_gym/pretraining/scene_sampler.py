@@ -18,7 +18,7 @@ from vla_gym.rendering.opengl import FINGERS, OpenGLRenderer
 from vla_gym.world.grasping import N_SHAPE, shape_of
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.placement import Scatter
-from vla_gym.world.predicates import View
+from vla_gym.world.views import View
 from vla_gym.world.visuals import Visuals
 from vla_gym.world.world import World
 

@@ -11,33 +11,26 @@ from numpy.typing import NDArray
 
 from vla_gym.geometry.rotations import DOWN_AXIS
 from vla_gym.world.grasping import grasp_turn
+from vla_gym.world.logic import And, Each, Not, Once, Predicate, Roles, Then
 from vla_gym.world.objects import KINDS
 from vla_gym.world.predicates import (
     DIRECTIONS,
-    And,
     Beside,
     Closed,
-    Each,
     Free,
     Held,
     Inside,
     Lifted,
     Near,
-    Not,
     On,
-    Once,
     Opened,
     Over,
-    Predicate,
     Pressed,
-    Roles,
     SlidOver,
     Standing,
-    Then,
     Touched,
-    View,
-    drawn_out,
 )
+from vla_gym.world.views import View, drawn_out
 from vla_gym.world.world import World
 
 CLEARANCE = 0.035

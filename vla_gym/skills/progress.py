@@ -8,27 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.world.logic import And, Each, Predicate, Roles, Then
 from vla_gym.world.predicates import (
     DIRECTIONS,
-    And,
     Beside,
     Closed,
-    Each,
     Inside,
     Lifted,
     Near,
     On,
     Opened,
     Over,
-    Predicate,
     Pressed,
-    Roles,
     SlidOver,
     Standing,
-    Then,
-    View,
-    drawn_out,
 )
+from vla_gym.world.views import View, drawn_out
 from vla_gym.world.world import World
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vla_gym.world.logic import Each, Predicate, Then
 from vla_gym.world.predicates import (
     Beside,
     Closed,
-    Each,
     Inside,
     Lifted,
     Near,
     On,
     Opened,
     Over,
-    Predicate,
     Pressed,
     SlidOver,
     Standing,
-    Then,
 )
 
 SKILLS: dict[str, str] = {

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.world.objects import KINDS
-from vla_gym.world.predicates import View
+from vla_gym.world.views import View
 
 HOME_TOOL = np.pi / 2
 """Direction in which the fingers close when the hand has not turned, from the x axis [rad]."""

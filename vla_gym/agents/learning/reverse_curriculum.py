@@ -13,7 +13,7 @@ from vla_gym.geometry.rotations import TOOL_DOWN, quat_about, quat_to_mat
 from vla_gym.skills.motions import HOVER
 from vla_gym.world.grasping import HOME_TOOL, grasp_turn
 from vla_gym.world.objects import KINDS
-from vla_gym.world.predicates import View
+from vla_gym.world.views import View
 
 HOME = 3.0
 """The beginning that episodes really have, see `Starts`."""

@@ -16,7 +16,7 @@ from vla_gym.skills.verbs import SKILLS, skill_of
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.verb_reader import Skills
 from vla_gym.world.grasping import N_SHAPE, shape_of
-from vla_gym.world.predicates import View
+from vla_gym.world.views import View
 
 ROLES = ("object", "target")
 """The parts of a sentence that a policy asks for; as in `vla_gym.vlm`."""

@@ -3,8 +3,9 @@
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.drawer import HALF
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, PLACES, THINGS
+from vla_gym.world.logic import After
 from vla_gym.world.placement import Scatter
-from vla_gym.world.predicates import After, AnyMoved
+from vla_gym.world.predicates import AnyMoved
 
 _COMMON = {
     "name": "Infeasible",

@@ -2,8 +2,9 @@
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
+from vla_gym.world.logic import Then
 from vla_gym.world.placement import Scatter
-from vla_gym.world.predicates import Inside, Static, Then, Touched
+from vla_gym.world.predicates import Inside, Static, Touched
 
 SEQUENCE = Task(
     name="Sequence",

@@ -1,7 +1,8 @@
 """Put all things of one colour or kind where they belong."""
 
 from vla_gym.envs.task import Role, Task
-from vla_gym.world.predicates import Each, Free, Inside, Touched
+from vla_gym.world.logic import Each
+from vla_gym.world.predicates import Free, Inside, Touched
 
 SORT = Task(
     name="Sort",
