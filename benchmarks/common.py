@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -10,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from vla_gym.io import write_json
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
@@ -101,8 +102,6 @@ def machine() -> dict[str, Any]:
 
 def save(name: str, result: dict[str, Any]) -> Path:
     """Write a result file into docs/results."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path = write_json(RESULTS / f"{name}.json", result)
     print(f"wrote {path.relative_to(RESULTS.parents[1])}", flush=True)
     return path

@@ -23,6 +23,7 @@ from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.protocol import evaluate
 from vla_gym.evaluation.statistics import format_rate
+from vla_gym.io import write_json
 from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.skills import Expert
 
@@ -96,8 +97,7 @@ def measure(episodes: int, novel: int, envs: tuple[str, ...]) -> dict[str, Any]:
             result = evaluate(env_id, "expert", novel, "test", num_envs=50, env_kwargs=kwargs)
             row[axis] = [result.successes, result.n]
         rates[env_id] = row
-        RATES.parent.mkdir(parents=True, exist_ok=True)
-        RATES.write_text(json.dumps({"evaluation": "expert", "rates": rates}, indent=1) + "\n")
+        write_json(RATES, {"evaluation": "expert", "rates": rates})
         print(env_id, {k: f"{a}/{b}" for k, (a, b) in row.items()}, flush=True)
     return rates
 

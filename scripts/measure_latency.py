@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import tyro
 
 from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.evaluation.protocol import make_venv
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import PolicyDriver
 from vla_gym.planner.executor import HierarchicalPolicy
@@ -104,7 +103,7 @@ def main(config: LatencyConfig) -> None:
             "parts": {k: v.summary() for k, v in parts.items()},
             "histogram_loop": parts["loop"].histogram()}  # fmt: skip
     file = FILE.with_name("latency-cpu.json") if config.cpu else FILE
-    replace_text(file, json.dumps(data, indent=1) + "\n")
+    write_json(file, data)
     print("\n".join(map(str, parts.values())))
     print(f"{thinking} control steps while plans were made; planner {data['plans']}")
 

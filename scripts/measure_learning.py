@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -23,7 +24,7 @@ from vla_gym.agents.policies.heads import count_parameters
 from vla_gym.envs.splits import AXES
 from vla_gym.evaluation.protocol import NAMES, evaluate
 from vla_gym.evaluation.records import EvalResult
-from vla_gym.io import replace_text
+from vla_gym.io import replace_text, write_json
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
 CURVES = ("step", "time_s", "validation/success", "rollout/success_rate", "teachers/curriculum")
@@ -89,7 +90,7 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
             config.env, load, n, "test", num_envs=25, env_kwargs=kwargs, name=name, **how
         )
         known[question] = figures(result)
-        replace_text(path, json.dumps({**told, "measured": known}, indent=1) + "\n")
+        write_json(path, {**told, "measured": known})
         print(f"{name}, {question}: {result}", flush=True)
 
 
@@ -105,20 +106,20 @@ def measure_as_it_is(policy: str, name: str, episodes: int, env: str) -> None:
     if policy not in NAMES:
         head = builders.head_of_policy(builders.bare_policy(checkpoint.read_config(policy)))
         told["run"]["init"], told["head_parameters"] = policy, count_parameters(head)
-    text = json.dumps({**told, "measured": {"none": figures(result)}}, indent=1) + "\n"
-    replace_text(FOLDER / f"{name}.json", text)
+    write_json(FOLDER / f"{name}.json", {**told, "measured": {"none": figures(result)}})
     print(f"{name}: {result}", flush=True)
 
 
 def keep_curve(run: Path, name: str) -> None:
     """Copy the points of a run's learning curves."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    with (FOLDER / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, CURVES, extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        for point in map(json.loads, lines):
-            if any(column in point for column in CURVES[2:]):
-                table.writerow({k: round(v, 5) for k, v in point.items() if k in CURVES})
+    file = io.StringIO()
+    table = csv.DictWriter(file, CURVES, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    for point in map(json.loads, lines):
+        if any(column in point for column in CURVES[2:]):
+            table.writerow({k: round(v, 5) for k, v in point.items() if k in CURVES})
+    replace_text(FOLDER / f"{name}.csv", file.getvalue())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ python scripts/measure_planners.py local --model.name ... --model.base-url ...  
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import tyro
 
 from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.cli.plan import ModelConfig, PlanConfig, make_planner, run
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 from vla_gym.planner.measure import PlanResult
 
 ROOT = Path(__file__).parents[1]
@@ -94,10 +93,8 @@ def row(result: PlanResult, config: MeasureConfig, way: str, novelty: tuple[str,
 
 def save(config: MeasureConfig, out: list[dict[str, Any]]) -> None:
     """Write what there is so far."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
     name = config.name or config.part
-    text = json.dumps({"command": " ".join(sys.argv), "rows": out}, indent=1) + "\n"
-    replace_text(RESULTS / f"planning-{name}.json", text)
+    write_json(RESULTS / f"planning-{name}.json", {"command": " ".join(sys.argv), "rows": out})
 
 
 main: Callable[[MeasureConfig], Any] = rows

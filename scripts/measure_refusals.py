@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import tyro
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.protocol import make_venv
 from vla_gym.evaluation.records import rate
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.requests import Request
@@ -59,7 +58,7 @@ def main(config: RefusalConfig) -> None:
             rows.append({"task": name, "sees": see, "n": n, "refused": rate(refused, n)})
             print(name, see, refused, "of", n, flush=True)
         venv.close()
-        replace_text(FILE, json.dumps({"split": config.split, "rows": rows}, indent=1) + "\n")
+        write_json(FILE, {"split": config.split, "rows": rows})
 
 
 if __name__ == "__main__":

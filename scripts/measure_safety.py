@@ -6,7 +6,6 @@ every third, whatever the layer itself notices.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.evaluation.records import rate
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 from vla_gym.safety import MODES, Box, Limits, SafetyConfig, Sphere
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.monitor import Tally
@@ -172,8 +171,7 @@ def main(config: SafetyMeasureConfig) -> None:
             rows.append(row)
             broken = {k: v["count"] for k, v in row["episodes_with_violation"].items()}
             print(policy, mode, n, row["success"]["rate"], broken, row["true_peaks"], flush=True)
-            text = json.dumps({"rows": rows}, indent=1) + "\n"
-            replace_text(FILE.with_name(f"{config.name}.json"), text)
+            write_json(FILE.with_name(f"{config.name}.json"), {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation import EvalResult, evaluate
 from vla_gym.evaluation.language_use import language_use
 from vla_gym.evaluation.statistics import format_rate
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 
 
 @dataclass
@@ -85,7 +84,7 @@ def _words(config: EvaluateConfig, ids: Sequence[str], axes: list[tuple[str, ...
     )  # fmt: skip
     print(use)
     if config.out is not None:
-        replace_text(config.out, json.dumps(use.to_dict(), indent=1) + "\n")
+        write_json(config.out, use.to_dict())
         print(f"  written to {config.out}")
     return 0
 

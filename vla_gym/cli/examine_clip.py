@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 
 
 @dataclass
@@ -50,7 +49,7 @@ def main(args: Sequence[str]) -> int:
             "pictures": config.pictures,
             "marks": [m.to_dict() for m in marks],
         }
-        replace_text(config.out, json.dumps(record, indent=1) + "\n")
+        write_json(config.out, record)
         print(f"written to {config.out}")
     if config.sheets is not None:
         for path in write_sheets(encoder, config.sheets, config.split):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import tyro
 
 from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.errors import InvalidConfigError
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 from vla_gym.planner.check import THRESHOLD, Embodiment
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import (
@@ -121,8 +120,7 @@ def main(args: Sequence[str]) -> int:
     for result in results:
         report(result)
     if config.out is not None:
-        text = json.dumps({"results": [r.to_dict() for r in results]}, indent=1) + "\n"
-        replace_text(config.out, text)
+        write_json(config.out, {"results": [r.to_dict() for r in results]})
         print(f"written to {config.out}")
     return 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.statistics import Interval, format_rate, wilson
-from vla_gym.io import replace_text
+from vla_gym.io import to_plain, write_json
 
 SCHEMA = "vla_gym/evaluation/1"
 """Name and version of the JSON layout."""
@@ -102,7 +102,7 @@ class EvalResult:
             "schema": SCHEMA,
             "policy": self.policy,
             "env_id": self.env_id,
-            "env_kwargs": _plain(self.env_kwargs),
+            "env_kwargs": to_plain(self.env_kwargs),
             "split": self.split,
             "seeds": {"first": self.seed, "last": self.seed + self.n - 1},
             "n": self.n,
@@ -123,9 +123,7 @@ class EvalResult:
 
     def save(self, path: str | Path) -> Path:
         """Write `to_dict` as JSON and return where."""
-        path = Path(path)
-        replace_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
-        return path
+        return write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | Path) -> EvalResult:
@@ -164,12 +162,3 @@ def rate(k: int, n: int) -> dict[str, float | int | None]:
         "high": round(high, 6),
         "confidence": 0.95,
     }
-
-
-def _plain(value: Any) -> Any:
-    """The value with tuples as lists and anything unknown as its text."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 import weakref
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from vla_gym.errors import (
     PlannerUnavailableError,
     UnknownNameError,
 )
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 
 STRUCTURED = ("json_schema", "json_object", "none")
 """How a server is told to keep to a schema, strictest first."""
@@ -148,8 +148,7 @@ class ChatClient:
             a.completion_tokens += answer.completion_tokens
             a.cost_usd, a.seconds = a.cost_usd + answer.cost_usd, a.seconds + answer.seconds
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(file, json.dumps(asdict(answer)))
+            write_json(file, answer, indent=None)
         return answer
 
     def _call(self, messages: list[dict[str, Any]], schema: dict[str, Any]) -> Answer:

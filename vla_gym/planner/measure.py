@@ -167,7 +167,7 @@ class SafetyTally(Listener):
 
     def on_step(self, venv: Any, event: StepEvent) -> None:
         """Add one step."""
-        self._tally.add(event.infos, event.running)
+        self._tally.add(dict(event.infos), event.running)
 
 
 def _record(row: Any, report: Report) -> PlanRecord:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from vla_gym.io import replace_file
 from vla_gym.vlm.encoder import BPE_FILE
 
 
@@ -65,7 +66,7 @@ def write_merges(merges: list[tuple[str, str]], folder: Path) -> Path:
     path = folder / BPE_FILE
     text = "\n".join(["#version: vla_gym", *(" ".join(m) for m in merges)])
     # a fixed time stamp keeps the bytes the same from run to run
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    replace_file(path, lambda file: file.write(gzip.compress(text.encode(), mtime=0)))
     return path
 
 

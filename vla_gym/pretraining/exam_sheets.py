@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from vla_gym.io import replacing
 from vla_gym.pretraining.exam_shots import points_right, questions, shoot
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.grounding import Grounder, Grounding
@@ -70,7 +71,6 @@ def write_sheets(
     features = ImageFeatures(seen.pooled[pick], seen.tokens[pick])
     found = Grounder(encoder, shots.camera).ground_features(features, [text for *_, text in asked])
     right = points_right(found.point[:, 0].cpu().numpy(), shots, rows, slots)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, mask in (("right", right), ("wrong", ~right)):
         chosen = rng.permutation(np.flatnonzero(mask))[:tiles]
@@ -78,6 +78,7 @@ def write_sheets(
             part = Grounding(found.heat[chosen], found.point[chosen], found.confidence[chosen])
             page = sheet(shots.images[rows[chosen]], [asked[k][2] for k in chosen], part,
                          shots.uv[rows[chosen], slots[chosen]])  # fmt: skip
-            page.save(folder / f"{name}.png", optimize=True)
+            with replacing(folder / f"{name}.png") as temp:
+                page.save(temp, "PNG", optimize=True)
             written.append(folder / f"{name}.png")
     return written

@@ -17,7 +17,7 @@ from numpy.random import SeedSequence
 from torch import nn
 
 from vla_gym.errors import CheckpointError
-from vla_gym.io import replace_file, replace_text
+from vla_gym.io import replace_file, write_json
 from vla_gym.pretraining import losses
 from vla_gym.pretraining import model_files as embedded
 from vla_gym.pretraining.localisation import LocateScores, locate
@@ -208,7 +208,7 @@ class Trainer:
         embedded.save_weights(self.clip, self.roles, self.out)
         settings = asdict(self.config) | {"out": self.out.name}  # the folder may be private
         record = {"config": settings, "log": self.log}
-        replace_text(self.out / "log.json", json.dumps(record, indent=1))
+        write_json(self.out / "log.json", record)
         state = {
             "parts": self.parts.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation.statistics import success_metrics
-from vla_gym.io import replace_text
+from vla_gym.io import to_plain, write_json
 from vla_gym.tracking.report import write_report
 from vla_gym.tracking.video import captioned, enlarged, write_video
 from vla_gym.tracking.wandb_sink import MODES, WandbMode, WandbSink
@@ -59,7 +58,7 @@ class RunLogger:
         self.run_dir = Path(run_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.config: dict[str, Any] = to_plain(config if config is not None else {})
-        self._write_json(self.run_dir / "config.json", self.config)
+        write_json(self.run_dir / "config.json", self.config)
         self._begun = time.monotonic()
         self.wandb = WandbSink(
             self.run_dir, self.config, wandb_mode, project, name or self.run_dir.name
@@ -98,7 +97,7 @@ class RunLogger:
         shown = captioned(enlarged(frames), caption) if caption else frames
         path = write_video(self._path("videos", name, step, ".mp4"), shown, fps)
         note = {"name": name, "step": int(step), "caption": caption, "file": path.name}
-        self._write_json(path.with_suffix(".json"), note)
+        write_json(path.with_suffix(".json"), note)
         self.wandb.video(name, path, int(step), caption)
         return path
 
@@ -115,7 +114,7 @@ class RunLogger:
         """
         path = self._path("tables", name, step, ".json")
         plain = [to_plain(row) for row in rows]
-        self._write_json(path, {"name": name, "step": int(step), "rows": plain})
+        write_json(path, {"name": name, "step": int(step), "rows": plain})
         self.wandb.table(name, plain, int(step))
         return path
 
@@ -133,7 +132,7 @@ class RunLogger:
         data = result.to_dict()
         policy = Path(result.policy).name
         path = self._path("evaluations", f"{name}-{policy}", step, ".json")
-        self._write_json(path, {"name": name, "step": int(step), **data})
+        write_json(path, {"name": name, "step": int(step), **data})
         metrics = success_metrics(name, result.successes, result.n)
         metrics[f"{name}/wrong_object"] = data["wrong_object"]["rate"]
         metrics[f"{name}/episode_steps"] = data["mean_steps"]
@@ -197,25 +196,6 @@ class RunLogger:
         parent = self.run_dir / folder
         parent.mkdir(exist_ok=True)
         return parent / f"{_slug(name)}-{int(step):09d}{suffix}"
-
-    @staticmethod
-    def _write_json(path: Path, data: Any) -> None:
-        replace_text(path, json.dumps(data, indent=1) + "\n")
-
-
-def to_plain(value: Any) -> Any:
-    """The value in JSON's types: dataclasses as dicts, arrays as lists, the rest as text."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): to_plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [to_plain(v) for v in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return to_plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
 
 
 def _number(key: str, value: Any) -> float | int | None:

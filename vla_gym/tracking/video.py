@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vla_gym.errors import InvalidConfigError
+from vla_gym.io import replacing
 
 _log = logging.getLogger(__name__)
 
@@ -38,16 +39,16 @@ def write_video(
     """
     path = Path(path)
     frames = _checked(frames)
-    path.parent.mkdir(parents=True, exist_ok=True)
     big = enlarged(frames, min_side)
     if path.suffix != ".gif":
         try:
-            _write_mp4(path.with_suffix(".mp4"), big, fps)
+            with replacing(path.with_suffix(".mp4")) as temp:
+                _write_mp4(temp, big, fps)
             return path.with_suffix(".mp4")
-        except Exception as fault:  # a missing encoder shows as almost any type
-            _log.warning("no mp4 (%s: %s); writing a gif", type(fault).__name__, fault)
-            path.with_suffix(".mp4").unlink(missing_ok=True)
-    _write_gif(path.with_suffix(".gif"), big, fps)
+        except Exception as exc:  # a missing encoder raises almost any type
+            _log.warning("no mp4 (%s: %s); writing a gif", type(exc).__name__, exc)
+    with replacing(path.with_suffix(".gif")) as temp:
+        _write_gif(temp, big, fps)
     return path.with_suffix(".gif")
 
 
@@ -128,7 +129,7 @@ def _write_mp4(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
         codec="libx264",
         quality=8,
         macro_block_size=1,
-        output_params=["-movflags", "+faststart"],
+        output_params=["-movflags", "+faststart", "-f", "mp4"],
     )
     writer.send(None)
     try:
@@ -147,7 +148,9 @@ def _write_gif(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
     sample = Image.fromarray(np.concatenate(some))
     palette = sample.quantize(128, Image.Quantize.FASTOCTREE)  # median cut loses rare colours
     small = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
-    small[0].save(path, save_all=True, append_images=small[1:], duration=round(1000 / fps), loop=0)
+    small[0].save(
+        path, "GIF", save_all=True, append_images=small[1:], duration=round(1000 / fps), loop=0
+    )
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from vla_gym.agents.policies import checkpoint
 from vla_gym.agents.policies.action_tokens import N_MOTION
 from vla_gym.agents.policies.head_agent import HeadAgent
 from vla_gym.agents.policies.heads import count_parameters
-from vla_gym.io import replace_text
+from vla_gym.io import write_json
 
 EVAL_ENVS = 16
 """Worlds side by side in evaluations."""
@@ -152,8 +151,7 @@ class Run:
         self.log.table("test", rows, self.model.num_timesteps)
         summary = {"config": to_dict(self.config), "steps": self.model.num_timesteps,
                    "minutes": round(self.elapsed_s / 60, 2), "rows": rows}  # fmt: skip
-        text = json.dumps(summary, indent=1) + "\n"
-        replace_text(self.folder / "results.json", text)
+        write_json(self.folder / "results.json", summary)
 
     def close(self) -> None:
         """Write the report and let go of everything."""
