@@ -11,8 +11,9 @@ from typing import Any
 
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.io import replace_text
+from vla_gym.planner.check import Embodiment
 from vla_gym.planner.plan import SKILLS
-from vla_gym.safety import MODES, Limits
+from vla_gym.safety import MODES
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "planning"
@@ -122,7 +123,7 @@ def skills() -> str:
 
 def limits() -> str:
     """Default limits."""
-    rows = [[f"`{k}`", str(v)] for k, v in vars(Limits()).items()]
+    rows = [[f"`{k}`", str(v)] for k, v in vars(Embodiment().limits).items()]
     return table(("limit", "default"), rows)
 
 

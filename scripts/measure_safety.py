@@ -55,7 +55,7 @@ class Truth:
 
     def __init__(self, venv: Any) -> None:
         self.venv, self.world, self._step = venv, venv.world, venv.world.step
-        self.limits = Limits()
+        self.limits = Limits().resolve(venv.world.robot)
         n = venv.num_envs
         self.broken = {k: np.zeros(n, bool) for k in ("tcp_speed", "joint_speed", "workspace",
                                                       "table", "keep_out")}  # fmt: skip

@@ -7,7 +7,7 @@ from tests.agents.fake import FakeGrounder, FakePickPlace
 from vla_gym.agents.policies.clause_tracker import Reading
 from vla_gym.agents.policies.features import PolicyFeatures
 from vla_gym.agents.policies.sources import ClipSource
-from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.observation import PROPRIO_TAIL
 
 TWO = "put s0 into s2 then put s1 into s3"
 APART, TOGETHER = [[0.5, 0.1], [0.5, -0.1]], [[0.5, 0.1], [0.51, 0.1]]
@@ -15,7 +15,7 @@ APART, TOGETHER = [[0.5, 0.1], [0.5, -0.1]], [[0.5, 0.1], [0.51, 0.1]]
 
 def body(tcp, width):
     row = np.zeros((1, 26))
-    row[:, PROPRIO["tcp_pos"]], row[:, PROPRIO["gripper_width"]] = tcp, width
+    row[:, PROPRIO_TAIL["tcp_pos"]], row[:, PROPRIO_TAIL["gripper_width"]] = tcp, width
     return row
 
 

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import vla_gym
-from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.errors import InvalidActionError, InvalidConfigError, RenderingError, UnknownNameError
 from vla_gym.language.noun_phrases import resolve
 from vla_gym.skills import Expert
@@ -235,11 +235,11 @@ def test_full_actions_move_the_hand_as_promised():
     where = []
     for _ in range(4):
         obs, *_ = env.step([0, 1, 0, 0, 0, 0, 1])
-        where.append(obs["proprio"][PROPRIO["tcp_pos"]].copy())
+        where.append(obs["proprio"][PROPRIO_TAIL["tcp_pos"]].copy())
     step = np.diff(np.array(where), axis=0)[-1]
     assert step[1] == pytest.approx(0.05, abs=0.006) and np.abs(step[[0, 2]]).max() < 0.005
     obs, *_ = env.step([0, 0, 0, 0, 0, 0, -1])
-    assert obs["proprio"][PROPRIO["gripper_target"]] == 0.0
+    assert obs["proprio"][PROPRIO_TAIL["gripper_target"]] == 0.0
     env.close()
 
 
@@ -251,7 +251,7 @@ def test_control_rate_keeps_speed_and_time():
         env.reset(seed=0)
         for _ in range(steps):
             obs, *_ = env.step([0, -1, 0, 0, 0, 0, 1])
-        ends.append(obs["proprio"][PROPRIO["tcp_pos"]])
+        ends.append(obs["proprio"][PROPRIO_TAIL["tcp_pos"]])
     np.testing.assert_allclose(*ends, atol=0.02)
 
 

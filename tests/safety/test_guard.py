@@ -71,7 +71,7 @@ def run(venv, policy, steps=40):
 @pytest.mark.parametrize("hz", [10, 20])
 def test_clip_keeps_the_limits_at_every_physics_step(policy, hz):
     venv = make(safety="clip", control_hz=hz)
-    limits, seen = Limits(), Recorder(venv)
+    limits, seen = Limits().resolve(venv.world.robot), Recorder(venv)
     run(venv, policy)
     assert np.max(seen.speed) <= limits.tcp_speed
     assert (np.max(seen.joints, axis=(0, 1)) <= limits.joint_speed).all()
@@ -239,7 +239,7 @@ def test_off_gives_the_gripper_its_force_back():
     venv.protect(SafetyConfig("off"))
     assert venv.guard is None
     limit = venv.world.batch.expanded("actuator_forcerange")[0, venv.world.n_arm]
-    assert limit.tolist() == [-venv.world.robot.finger_force, venv.world.robot.finger_force]
+    assert limit.tolist() == [-20.0, 20.0]
 
 
 def test_sb3_stores_the_executed_action():

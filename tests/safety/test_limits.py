@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError, VlaGymError
+from vla_gym.robots import find_robot
 from vla_gym.safety import Box, Limits, Request, SafetyConfig, Sphere, ask_keyboard, protect
 from vla_gym.safety.zones import Zones
 
@@ -22,7 +23,15 @@ from vla_gym.safety.zones import Zones
         (lambda: Limits(tcp_speed=-1.0), ["tcp_speed", "0 or more"]),
         (lambda: Limits(contact_force=math.nan), ["contact_force", "not a number"]),
         (lambda: Limits(fragile=("mugg",)), ["'mugg'", "'mug'"]),
-        (lambda: Limits(workspace_low=(1.0, 0.0, 0.0)), ["below workspace_high"]),
+        (
+            lambda: Limits(workspace_low=(1.0, 0.0, 0.0), workspace_high=(0.7, 0.4, 0.5)),
+            ["below workspace_high"],
+        ),
+        (
+            lambda: Limits(workspace_low=(1.0, 0.0, 0.0)).resolve(find_robot("panda")),
+            ["below workspace_high"],
+        ),
+        (lambda: Limits(joint_speed=(1.0,)).resolve(find_robot("panda")), ["1 numbers", "7"]),
         (lambda: SafetyConfig(keep_out=(Sphere((0, 0, 0), -1.0),)), ["negative size"]),
     ],
 )

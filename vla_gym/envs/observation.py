@@ -1,4 +1,4 @@
-"""What an agent may see: pictures, its own body, the sentence."""
+"""Observations: camera images, the state of the arm, the instruction."""
 
 from __future__ import annotations
 
@@ -9,47 +9,67 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vla_gym.geometry.rotations import rotvec_from_down
+from vla_gym.robots import Robot
 from vla_gym.world.model import CAMERAS
 from vla_gym.world.world import World
 
-PROPRIO: dict[str, slice] = {
-    "qpos": slice(0, 7),
-    "qvel": slice(7, 14),
-    "tcp_pos": slice(14, 17),
-    "tcp_rotvec": slice(17, 20),
-    "tcp_linvel": slice(20, 23),
-    "gripper_width": slice(23, 24),
-    "gripper_target": slice(24, 25),
-    "gripper_speed": slice(25, 26),
+PROPRIO_TAIL: dict[str, slice] = {
+    "tcp_pos": slice(-12, -9),
+    "tcp_rotvec": slice(-9, -6),
+    "tcp_linvel": slice(-6, -3),
+    "gripper_width": slice(-3, -2),
+    "gripper_target": slice(-2, -1),
+    "gripper_speed": slice(-1, None),
 }
-"""Where each part of `proprio` lies: [rad], [rad/s], [m], [rad] from straight down, [m/s], [m] x 2,
-[m/s]."""
-N_PROPRIO = 26
-_LIMITS = {"qpos": 4.0, "qvel": 20.0, "tcp_pos": 2.0, "tcp_rotvec": 4.0, "tcp_linvel": 10.0,
-           "gripper_width": 0.1, "gripper_target": 0.1, "gripper_speed": 10.0}  # fmt: skip
-PROPRIO_HIGH = np.concatenate(
-    [np.full(part.stop - part.start, _LIMITS[name], np.float32) for name, part in PROPRIO.items()]
-)
-"""Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach. Shape (26,)."""
+"""Parts of `proprio` that every arm has, counted from the end: [m], rotation vector from straight
+down [rad], [m/s], [m], [m], [m/s]."""
+N_TAIL = 12
+"""Numbers in `PROPRIO_TAIL`."""
+_BOUNDS = {"qpos": 4.0, "qvel": 20.0, "tcp_pos": 2.0, "tcp_rotvec": 4.0, "tcp_linvel": 10.0,
+           "gripper_speed": 10.0}  # fmt: skip
+_WIDTH_MARGIN = 1.25
+"""Bound of the gripper's width and target, in units of its full opening."""
 MAX_INSTRUCTION = 200
-"""Longest instruction [characters]."""
+"""Length of the longest instruction [characters]."""
 CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
 """Characters that an instruction may contain."""
 
 
-def observation_space(image_size: int, cameras: tuple[str, ...]) -> spaces.Dict:
-    """The space of one world's observation.
+def proprio_layout(n_arm: int) -> dict[str, slice]:
+    """Position of each part of `proprio` for an arm with `n_arm` joints.
+
+    Joint angles [rad] and speeds [rad/s] come first, then the parts in `PROPRIO_TAIL`.
+    """
+    n = 2 * n_arm + N_TAIL
+    tail = {name: slice(*part.indices(n)[:2]) for name, part in PROPRIO_TAIL.items()}
+    return {"qpos": slice(0, n_arm), "qvel": slice(n_arm, 2 * n_arm)} | tail
+
+
+def proprio_high(robot: Robot) -> NDArray[np.float32]:
+    """Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach. Shape (k,)."""
+    width = _WIDTH_MARGIN * robot.gripper.opening
+    bounds = _BOUNDS | {"gripper_width": width, "gripper_target": width}
+    layout = proprio_layout(robot.n_arm)
+    return np.concatenate(
+        [np.full(part.stop - part.start, bounds[k], np.float32) for k, part in layout.items()]
+    )
+
+
+def observation_space(image_size: int, cameras: tuple[str, ...], robot: Robot) -> spaces.Dict:
+    """The space of one sub-environment's observation.
 
     Args:
-        image_size: Width and height of the pictures [px].
-        cameras: Picture keys to include.
+        image_size: Width and height of the images [px].
+        cameras: Image keys to include.
+        robot: The arm.
     """
+    high = proprio_high(robot)
     parts: dict[str, spaces.Space] = {
         key: spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         for key in CAMERAS
         if key in cameras
     }
-    parts["proprio"] = spaces.Box(-PROPRIO_HIGH, PROPRIO_HIGH, dtype=np.float32)
+    parts["proprio"] = spaces.Box(-high, high, dtype=np.float32)
     parts["instruction"] = spaces.Text(MAX_INSTRUCTION, charset=CHARSET)
     return spaces.Dict(parts)
 
@@ -58,21 +78,21 @@ def proprio(world: World, rows: slice | NDArray[np.int64] = slice(None)) -> NDAr
     """The robot's own state.
 
     Args:
-        world: The worlds.
-        rows: Which of them; all by default. m in number.
+        world: The simulation batch.
+        rows: Sub-environments; all by default. m in number.
 
     Returns:
-        Laid out as PROPRIO says. Shape (m, 26).
+        Laid out as `proprio_layout` says. Shape (m, 2 n_arm + 12).
     """
-    n_arm = world.n_arm
+    n_arm, tail, high = world.n_arm, PROPRIO_TAIL, proprio_high(world.robot)
     qvel, ctrl = world.qvel[rows], world.ctrl[rows]
-    out = np.empty((len(qvel), N_PROPRIO), np.float32)
-    out[:, 0:7] = world.qpos[rows, :n_arm]
-    out[:, 7:14] = qvel[:, :n_arm]
-    out[:, 14:17] = world.tcp_pos[rows]
-    out[:, 17:20] = rotvec_from_down(world.tcp_mat[rows])
-    out[:, 20:23] = world.tcp_linvel[rows]
-    out[:, 23] = world.gripper_width[rows]
-    out[:, 24] = ctrl[:, n_arm]
-    out[:, 25] = qvel[:, n_arm] + qvel[:, n_arm + 1]
-    return np.clip(out, -PROPRIO_HIGH, PROPRIO_HIGH, out=out)
+    out = np.empty((len(qvel), len(high)), np.float32)
+    out[:, :n_arm] = world.qpos[rows, :n_arm]
+    out[:, n_arm : 2 * n_arm] = qvel[:, :n_arm]
+    out[:, tail["tcp_pos"]] = world.tcp_pos[rows]
+    out[:, tail["tcp_rotvec"]] = rotvec_from_down(world.tcp_mat[rows])
+    out[:, tail["tcp_linvel"]] = world.tcp_linvel[rows]
+    out[:, -3] = world.gripper_width[rows]
+    out[:, -2] = ctrl[:, n_arm]
+    out[:, -1] = qvel[:, n_arm] + qvel[:, n_arm + 1]
+    return np.clip(out, -high, high, out=out)

@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from vla_gym.envs.splits import AXES, SPLITS
 from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.controller import REFERENCE_HZ
 from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
@@ -23,6 +24,8 @@ __all__ = ["REFERENCE_HZ", "RENDER_MODES", "REWARD_TYPES", "Settings", "action_s
 class Settings:
     """Keyword arguments of `gymnasium.make` for every environment here."""
 
+    robot: str | Robot = DEFAULT_ROBOT
+    """The arm: a name in `vla_gym.robots.ROBOTS`, or a `Robot`."""
     control_hz: float = 10.0
     """Control steps per second; full displacements keep their speed."""
     image_size: int = 128
@@ -67,6 +70,7 @@ class Settings:
         novelty = tuple(AXES) if novelty == ("all",) else novelty
         safety = SafetyConfig.of(kwargs.pop("safety", None))
         made = cls(cameras=cameras, novelty=novelty, safety=safety, **kwargs)
+        find_robot(made.robot)
         for axis in novelty:
             _known("novelty axis", axis, (*AXES, "all"))
         for camera in cameras:

@@ -52,7 +52,7 @@ class TabletopVectorEnv(VectorEnv):
     (`AutoresetMode.SAME_STEP`): ``infos["final_obs"]`` and ``infos["final_info"]`` keep the end.
 
     Observations: ``image`` and ``wrist_image`` (n, size, size, 3) uint8, ``proprio`` (n, 26)
-    float32 as `vla_gym.envs.observation.PROPRIO` lays it out, ``instruction`` n strings. Actions
+    float32 as `vla_gym.envs.observation.proprio_layout` says, ``instruction`` n strings. Actions
     (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is 0.25 rad),
     gripper (negative closes, the rest opens); with ``terminate_action`` an
     eighth, positive to end the episode.
@@ -95,12 +95,12 @@ class TabletopVectorEnv(VectorEnv):
         self.horizon = int(self._horizons.max())
         self.metadata = {**self.metadata, "render_fps": s.control_hz}
         threads = s.n_threads or os.cpu_count() or 1
-        self.world = World(num_envs, n_threads=threads)
+        self.world = World(num_envs, n_threads=threads, robot=s.robot)
         self.renderer = OpenGLRenderer(self.world, s.image_size, threads)
         self._substeps = s.substeps
         self._controller = TcpDeltaController(self.world, s.control_hz)
         self._window: OpenGLRenderer | Viewer | None = None
-        self.single_observation_space = observation_space(s.image_size, s.cameras)
+        self.single_observation_space = observation_space(s.image_size, s.cameras, self.world.robot)
         self.single_action_space = action_space(self.terminate_action)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -149,6 +149,11 @@ class TabletopVectorEnv(VectorEnv):
     def task(self) -> Task:
         """The task; of a mixture, the first."""
         return self.tasks[0]
+
+    @property
+    def action_scale(self) -> NDArray:
+        """Displacement [m] and rotation vector [rad] of a full action. Shape (6,)."""
+        return self._controller.scale
 
     @property
     def stages(self) -> tuple[str, ...]:

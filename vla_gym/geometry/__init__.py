@@ -1,1 +1,4 @@
-"""Rotations and the pinhole camera, in numpy."""
+"""Rotations and the pinhole camera."""
+
+Vec3 = tuple[float, float, float]
+"""Three numbers, as a plain value."""

@@ -9,14 +9,11 @@ import numpy as np
 
 from vla_gym.planner.plan import Plan, Problem, Step
 from vla_gym.planner.scene import Scene, Thing
-from vla_gym.robots.panda import PANDA
-from vla_gym.robots.robot import Robot
+from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import Limits
 from vla_gym.vlm import THERE as THRESHOLD
 from vla_gym.world.objects import KINDS
 
-SHOULDER = np.array([0.0, 0.0, 0.333])
-"""Where the arm's reach is measured from [m]."""
 _TAKEN = ("grasp", "lift", "move", "place", "stand_up")
 _HAND_FREE = ("approach", "grasp", "push", "slide", "press", "open", "close", "stand_up")
 _NEEDS_HELD = ("lift", "move", "place", "release")
@@ -28,20 +25,25 @@ _SPARE = 0.004
 class Embodiment:
     """What the arm can do, for checks and for prompts."""
 
-    robot: Robot = PANDA
+    robot: Robot = find_robot(DEFAULT_ROBOT)
     limits: Limits = Limits()
+    """Fields that are None become the robot's."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", self.limits.resolve(self.robot))
 
     @property
     def opening(self) -> float:
         """Widest opening of the gripper [m]."""
-        return 2 * self.robot.finger_travel
+        return self.robot.gripper.opening
 
     def told(self) -> str:
         """The limits in words."""
-        low, high = self.limits.workspace_low, self.limits.workspace_high
+        low, high = np.array(self.limits.workspace_low), np.array(self.limits.workspace_high)
+        x, y, z = self.robot.shoulder
         return (
-            f"The arm stands at x=0, y=0 and reaches {self.robot.reach} m from its shoulder at "
-            f"z={SHOULDER[2]} m. The hand stays within x {low[0]} to {high[0]}, y {low[1]} to "
+            f"The arm stands at x={x:g}, y={y:g} and reaches {self.robot.reach} m from its "
+            f"shoulder at z={z} m. The hand stays within x {low[0]} to {high[0]}, y {low[1]} to "
             f"{high[1]}, z {low[2]} to {high[2]} m. The gripper opens {self.opening:.3f} m and "
             f"lifts at most {self.robot.payload} kg."
         )
@@ -129,7 +131,7 @@ def _within(step: Step, thing: Thing, target: Thing | None, body: Embodiment) ->
         spots[target.name] = np.array([*target.pos[:2], z])
     out, limits = [], body.limits
     for name, at in spots.items():
-        far = float(np.linalg.norm(at - SHOULDER))
+        far = float(np.linalg.norm(at - np.array(body.robot.shoulder)))
         low, high = np.array(limits.workspace_low), np.array(limits.workspace_high)
         beyond = (at[:2] < low[:2]).any() or (at[:2] > high[:2]).any()
         where = np.round(at, 2).tolist()

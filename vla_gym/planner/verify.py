@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.planner.drivers import Jobs, Verify, by_predicates
 from vla_gym.planner.sight import ClipSight
 
@@ -32,8 +32,8 @@ def by_clip(sight: ClipSight, threshold: float = _DIM) -> Verify:
 
     def verify(venv: Any, obs: Mapping[str, Any], jobs: Jobs) -> NDArray[np.bool_]:
         done = by_predicates(venv, obs, jobs)
-        width = obs["proprio"][:, PROPRIO["gripper_width"]][:, 0]
-        height = obs["proprio"][:, PROPRIO["tcp_pos"]][:, 2]
+        width = obs["proprio"][:, PROPRIO_TAIL["gripper_width"]][:, 0]
+        height = obs["proprio"][:, PROPRIO_TAIL["tcp_pos"]][:, 2]
         off = (width > _OPEN) & (height > _HIGH)
         for i, job in enumerate(jobs):
             if job is not None and job.within > 0.0:

@@ -38,7 +38,7 @@ def half_spaces(
     n, tcp = world.n, world.tcp_pos
     face = np.concatenate([np.eye(3), -np.eye(3)])
     to_face = np.concatenate(
-        [tcp - limits.workspace_low, np.array(limits.workspace_high) - tcp], axis=1
+        [tcp - np.array(limits.workspace_low), np.array(limits.workspace_high) - tcp], axis=1
     )
     normals = [np.zeros((n, 6, 6))]
     normals[0][:, :, :3] = face

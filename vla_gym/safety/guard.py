@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,12 +65,9 @@ class Guard:
         self, world: World, controller: TcpDeltaController, control_hz: float,
         config: SafetyConfig, approval: Approval | None = None,
     ) -> None:  # fmt: skip
-        self.world, self.controller, self.config, self.approval = (
-            world,
-            controller,
-            config,
-            approval,
-        )
+        config = replace(config, limits=config.limits.resolve(world.robot))
+        self.world, self.controller = world, controller
+        self.config, self.approval = config, approval
         self.monitor = Monitor(world, config)
         self._scale = controller.scale * control_hz  # full speed [m/s, rad/s]
         self._joint_limit = _JOINT_HEADROOM * np.array(config.limits.joint_speed)
@@ -259,7 +256,7 @@ class Guard:
         near = np.linalg.norm(world.object_pos - world.tcp_pos[:, None], axis=2) < 0.08
         gentle = forces.fragile | (near & fragile).any(axis=1)
         most = np.where(gentle, limits.fragile_grasp_force, limits.grasp_force)
-        most = np.minimum(most, world.robot.finger_force)
+        most = np.minimum(most, world.robot.gripper.finger_force)
         self._grip[:, world.n_arm, 0], self._grip[:, world.n_arm, 1] = -most, most
 
     def _veto(self, wanted: NDArray, now: _Now) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.robots import Robot
 from vla_gym.world.objects import KINDS
 
 MODES = {
@@ -51,8 +52,8 @@ class Sphere:
 class Limits:
     """Numbers that the executed motion is held to; `math.inf` lifts a limit.
 
-    Joint speeds are those of the Panda's data sheet. The others are choices for this table, not
-    taken from any standard.
+    Joint speeds and the workspace are the robot's unless given. The others are choices for this
+    table, not taken from any standard.
     """
 
     tcp_speed: float = 0.6
@@ -63,14 +64,14 @@ class Limits:
     """Highest commanded turning speed of the tool [rad/s]."""
     tool_turn_acceleration: float = 15.0
     """Highest commanded angular acceleration of the tool [rad/s^2]; the wrist's motors are weak."""
-    joint_speed: tuple[float, ...] = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
-    """Highest speed of each joint [rad/s]."""
+    joint_speed: tuple[float, ...] | None = None
+    """Highest speed of each joint [rad/s]; None takes the robot's."""
     joint_acceleration: float = 25.0
     """Highest commanded acceleration of each joint [rad/s^2]; about half of what the motors can."""
-    workspace_low: Point = (0.26, -0.40, 0.0)
-    """Lower corner of the box that the TCP stays in [m]."""
-    workspace_high: Point = (0.76, 0.40, 0.52)
-    """Upper corner of that box [m]."""
+    workspace_low: Point | None = None
+    """Lower corner of the box that the TCP stays in [m]; None takes the robot's."""
+    workspace_high: Point | None = None
+    """Upper corner of that box [m]; None takes the robot's."""
     table_distance: float = 0.0005
     """Least height of hand and fingertips above the table [m]."""
     object_distance: float = 0.015
@@ -91,6 +92,8 @@ class Limits:
     def __post_init__(self) -> None:
         for f in fields(self):
             value = getattr(self, f.name)
+            if value is None:
+                continue
             numbers = value if isinstance(value, tuple) else (value,)
             if f.name == "fragile":
                 for kind in numbers:
@@ -100,11 +103,32 @@ class Limits:
                 raise InvalidConfigError(f"Limits.{f.name} is not a number: {value}.")
             elif not f.name.startswith("workspace") and any(x < 0 for x in numbers):
                 raise InvalidConfigError(f"Limits.{f.name} must be 0 or more, not {value}.")
-        if any(a >= b for a, b in zip(self.workspace_low, self.workspace_high, strict=True)):
+        low, high = self.workspace_low, self.workspace_high
+        if low and high and any(a >= b for a, b in zip(low, high, strict=True)):
             raise InvalidConfigError(
-                f"Limits.workspace_low {self.workspace_low} must lie below workspace_high "
-                f"{self.workspace_high} on every axis."
+                f"Limits.workspace_low {low} must lie below workspace_high {high} on every axis."
             )
+
+    def resolve(self, robot: Robot) -> Limits:
+        """The same limits with the robot's numbers where none are given.
+
+        Raises:
+            InvalidConfigError: If there is not one joint speed for each joint, or the workspace is
+                empty.
+        """
+        speed = robot.joint_speed if self.joint_speed is None else self.joint_speed
+        if len(speed) != robot.n_arm:
+            raise InvalidConfigError(
+                f"Limits.joint_speed has {len(speed)} numbers; {robot.name!r} has {robot.n_arm}"
+                " joints. Give one for each, or None for the robot's own."
+            )
+        low, high = self.workspace_low, self.workspace_high
+        return replace(
+            self,
+            joint_speed=speed,
+            workspace_low=robot.safety_workspace.low if low is None else low,
+            workspace_high=robot.safety_workspace.high if high is None else high,
+        )
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from vla_gym.errors import InvalidConfigError
 from vla_gym.skills.motions import Motion, motion_for
 
-TRANSLATION, ROTATION, REFERENCE_HZ = 0.05, 0.25, 10.0
-"""Displacement [m], turn [rad] of a full action, and the control rate they hold at."""
-
 
 class Expert:
     """Drives every world towards its task's goal from privileged state.
 
     Args:
-        venv: A batch of worlds with `world`, `roles` and `task`.
+        venv: A batch of worlds with `world`, `roles`, `task` and `action_scale`.
         action_noise: Standard deviation of noise on the executed motion, in action units.
         seed: Seed of that noise.
     """
@@ -28,7 +25,7 @@ class Expert:
             raise InvalidConfigError(f"action_noise must be 0 or more, not {action_noise}.")
         self.venv, self.action_noise = venv, action_noise
         self._rng = np.random.default_rng(seed)
-        self._ratio = REFERENCE_HZ / float(getattr(venv, "control_hz", REFERENCE_HZ))
+        self._scale = venv.action_scale
 
     def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
         """Begin episodes; nothing to forget."""
@@ -39,11 +36,11 @@ class Expert:
         motion = self._motion()
         ends = getattr(self.venv, "terminate_action", False)
         action = np.zeros((world.n, 8 if ends else 7))
-        move = motion.delta / (TRANSLATION * self._ratio)
+        move = motion.delta / self._scale[:3]
         action[:, :3] = move / np.maximum(np.abs(move).max(axis=1, keepdims=True), 1.0)
         turn = np.cross(world.tcp_mat[:, :, 2], motion.axis)
         turn[:, 2] += motion.yaw
-        action[:, 3:6] = np.clip(turn / (ROTATION * self._ratio), -1.0, 1.0)
+        action[:, 3:6] = np.clip(turn / self._scale[3:], -1.0, 1.0)
         action[:, 6] = motion.grip
         if ends:
             action[:, 7] = np.where(self._finished(), 1.0, -1.0)

@@ -24,10 +24,6 @@ class ControllerConfig:
     """Largest TCP rotation per axis at 10 Hz [rad]."""
     damping: float = 0.02
     """Damping of the least squares; bounds joint speed near singular poses."""
-    workspace_low: tuple[float, float, float] = (0.28, -0.38, 0.012)
-    """Lower corner of the box that TCP targets are kept in [m]."""
-    workspace_high: tuple[float, float, float] = (0.74, 0.38, 0.50)
-    """Upper corner of that box [m]."""
 
 
 class TcpDeltaController:
@@ -53,7 +49,8 @@ class TcpDeltaController:
         model, self.n_arm = world.model, world.n_arm
         self._low, self._high = model.jnt_range[: self.n_arm].T
         self._width = model.actuator_ctrlrange[self.n_arm, 1]
-        self._box = np.array([self.config.workspace_low, self.config.workspace_high])
+        workspace = world.robot.workspace
+        self._box = np.array([workspace.low, workspace.high])
         self._ridge = self.config.damping**2 * np.eye(6)
 
     def apply(self, world: World, action: NDArray) -> None:

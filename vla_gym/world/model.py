@@ -153,17 +153,20 @@ def _add_table(spec: mujoco.MjSpec) -> None:
 
 def _add_robot(spec: mujoco.MjSpec, robot: Robot) -> None:
     parent = spec.worldbody.add_body(name="base")
-    parent.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=(0.075, 0.07, 0), pos=(0, 0, 0.07),
+    half = robot.base_height / 2
+    parent.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=(robot.base_radius, half, 0),
+                    pos=(0, 0, half),
                     rgba=_TONES["dark"], contype=0, conaffinity=0)  # fmt: skip
     for link in robot.links:
         parent = parent.add_body(name=link.name, pos=link.pos, quat=link.quat, gravcomp=1.0)
         parent.add_joint(name=f"joint_{link.name}", type=mujoco.mjtJoint.mjJNT_HINGE,
-                         axis=(0, 0, 1), range=link.limits, limited=True, damping=1.0,
-                         armature=0.2)  # fmt: skip
+                         axis=(0, 0, 1), range=link.limits, limited=True, damping=link.damping,
+                         armature=link.armature)  # fmt: skip
         bits = _ROBOT if link.collides else {"contype": 0, "conaffinity": 0}
-        for start, end, radius, tone in link.capsules:
-            parent.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[*start, *end],
-                            size=(radius, 0, 0), rgba=_TONES[tone],
+        for capsule in link.capsules:
+            parent.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+                            fromto=[*capsule.start, *capsule.end],
+                            size=(capsule.radius, 0, 0), rgba=_TONES[capsule.tone],
                             mass=link.mass / len(link.capsules), **bits)  # fmt: skip
         gain, damp = np.zeros(10), np.zeros(10)
         gain[0], damp[1:3] = link.stiffness, (-link.stiffness, -robot.servo_lag * link.stiffness)
@@ -176,24 +179,27 @@ def _add_robot(spec: mujoco.MjSpec, robot: Robot) -> None:
 
 
 def _add_hand(spec: mujoco.MjSpec, robot: Robot, flange: Any) -> None:
+    gripper, camera = robot.gripper, robot.wrist_camera
     hand = flange.add_body(name="hand", pos=robot.flange, quat=robot.flange_quat, gravcomp=1.0)
-    hand.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=(0.020, 0.090, 0.029), pos=(0, 0, 0.029),
-                  rgba=_TONES["light"], mass=0.6, **_ROBOT)  # fmt: skip
+    hand.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=gripper.hand_half,
+                  pos=(0, 0, gripper.hand_height), rgba=_TONES["light"], mass=gripper.hand_mass,
+                  **_ROBOT)  # fmt: skip
     hand.add_site(name="tcp", pos=robot.tcp, size=(0.003, 0, 0), group=HIDDEN_GROUP)
-    eye = np.array([0.075, 0.0, 0.015])
-    hand.add_camera(name="wrist", pos=eye, fovy=75.0,
-                    quat=look_at(eye, np.array([0.012, 0, 0.12]), up=(1, 0, 0)))  # fmt: skip
+    pos, target = np.array(camera.pos), np.array(camera.target)
+    hand.add_camera(name="wrist", pos=pos, fovy=camera.fovy,
+                    quat=look_at(pos, target, up=camera.up))  # fmt: skip
     for side, quat in (("left", (1, 0, 0, 0)), ("right", (0, 0, 0, 1))):
-        finger = hand.add_body(name=f"{side}_finger", pos=(0, 0, robot.finger_base), quat=quat,
+        finger = hand.add_body(name=f"{side}_finger", pos=(0, 0, gripper.finger_base), quat=quat,
                                gravcomp=1.0)  # fmt: skip
         finger.add_joint(name=f"{side}_slide", type=mujoco.mjtJoint.mjJNT_SLIDE, axis=(0, 1, 0),
-                         range=(0, robot.finger_travel), limited=True, damping=150.0,
-                         armature=0.1)  # fmt: skip
+                         range=(0, gripper.finger_travel), limited=True,
+                         damping=gripper.finger_damping,
+                         armature=gripper.finger_armature)  # fmt: skip
         finger.add_geom(name=f"{side}_pad", type=mujoco.mjtGeom.mjGEOM_BOX,
-                        size=(0.010, 0.006, 0.026), pos=(0, 0.006, 0.027), mass=0.03,
-                        rgba=(0.16, 0.17, 0.19, 1), friction=(1.6, 0.05, 0.001), condim=6,
-                        priority=1, solref=PAD_SOLREF, solimp=(0.95, 0.99, 0.001, 0.5, 2),
-                        **_ROBOT)  # fmt: skip
+                        size=gripper.pad_half, pos=(0, gripper.pad_half[1], gripper.pad_height),
+                        mass=gripper.pad_mass, rgba=(0.16, 0.17, 0.19, 1),
+                        friction=(1.6, 0.05, 0.001), condim=6, priority=1, solref=PAD_SOLREF,
+                        solimp=(0.95, 0.99, 0.001, 0.5, 2), **_ROBOT)  # fmt: skip
     opening = spec.add_tendon(name="opening")
     opening.wrap_joint("left_slide", 1.0)
     opening.wrap_joint("right_slide", 1.0)
@@ -201,13 +207,12 @@ def _add_hand(spec: mujoco.MjSpec, robot: Robot, flange: Any) -> None:
                            objtype=mujoco.mjtObj.mjOBJ_JOINT)  # fmt: skip
     eq.data[1] = 1.0
     eq.solref = (0.01, 1.0)
-    width = 2 * robot.finger_travel
     gain, bias = np.zeros(10), np.zeros(10)
-    gain[0], bias[1], bias[2] = 900.0, -900.0, 0.0
+    gain[0], bias[1], bias[2] = gripper.servo_gain, -gripper.servo_gain, 0.0
     spec.add_actuator(name="gripper", target="opening", trntype=mujoco.mjtTrn.mjTRN_TENDON,
                       gainprm=gain, biasprm=bias, biastype=mujoco.mjtBias.mjBIAS_AFFINE,
-                      ctrllimited=True, ctrlrange=(0, width), forcelimited=True,
-                      forcerange=(-robot.finger_force, robot.finger_force))  # fmt: skip
+                      ctrllimited=True, ctrlrange=(0, gripper.opening), forcelimited=True,
+                      forcerange=(-gripper.finger_force, gripper.finger_force))  # fmt: skip
 
 
 def build_model(robot: Robot, n_slots: int) -> mujoco.MjModel:

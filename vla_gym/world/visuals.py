@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
+from vla_gym.geometry import Vec3
 from vla_gym.world.objects import RGB
 from vla_gym.world.patterns import FAMILIAR, PATTERNS
-
-Vec3 = tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from vla_gym.errors import UnknownNameError
 from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.geometry.rotations import cross, quat_to_mat
-from vla_gym.robots.panda import PANDA
-from vla_gym.robots.robot import Robot
+from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.world import model as scene
 from vla_gym.world.kinematics import ArmSolver
 from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZES, ObjectSpec
@@ -54,12 +53,14 @@ class World:
         n: Number of worlds.
         n_slots: Object slots of each world.
         n_threads: Threads of the physics; 0 takes every core.
-        robot: The arm.
+        robot: The arm, or its name.
     """
 
-    def __init__(self, n: int, n_slots: int = 6, n_threads: int = 0, robot: Robot = PANDA) -> None:
-        self.n, self.n_slots, self.robot = n, n_slots, robot
-        self.model = scene.build_model(robot, n_slots)
+    def __init__(
+        self, n: int, n_slots: int = 6, n_threads: int = 0, robot: str | Robot = DEFAULT_ROBOT
+    ) -> None:
+        self.n, self.n_slots, self.robot = n, n_slots, find_robot(robot)
+        self.model = scene.build_model(self.robot, n_slots)
         self.batch = Batch(self.model, n, n_threads, persistent=True)  # sleeping needs it
         self._rows = np.arange(n)
         self._roused = np.zeros(n, bool)
@@ -362,15 +363,18 @@ class World:
         self.start_pos[i, slot, :2] = xy
         self.qvel[i, self._slot_dof[slot]] = 0.0
 
-    def reset_robot(self, ids: Ids, qpos: NDArray | None = None, width: float = 0.08) -> None:
+    def reset_robot(
+        self, ids: Ids, qpos: NDArray | None = None, width: float | None = None
+    ) -> None:
         """Put the arm at rest and clear everything that could carry over from before.
 
         Args:
             ids: Worlds. Shape (m,).
             qpos: Joint angles, or None for home. Shape (n_arm,) or (m, n_arm), [rad].
-            width: Gripper opening [m].
+            width: Gripper opening, or None for fully open [m].
         """
         angles = self.home_qpos if qpos is None else qpos
+        width = self.robot.gripper.opening if width is None else width
         n = self.n_arm
         objects = self.qpos[ids][:, n + 2 :].copy()
         self.batch.reset(ids=ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)

@@ -89,7 +89,7 @@ class Starts:
             begun = world.start_pos[i].copy()
             world.place(ids, pos, quat)
             world.start_pos[i] = begun
-        world.reset_robot(ids, qpos, width if held else 0.08)
+        world.reset_robot(ids, qpos, width if held else None)
         if held:
             world.ctrl[i, world.n_arm] = 0.0  # the fingers press
         world.forward(ids)

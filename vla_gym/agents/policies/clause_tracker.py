@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.language.clauses import clauses
 
 
@@ -56,17 +56,17 @@ class Reading:
             ids: The worlds.
             xy: Where their object and target were found. Shape (m, 2, 2), [m].
             height: Of the objects [m].
-            proprio: Laid out as `PROPRIO`. Shape (m, 26).
+            proprio: Ends as `PROPRIO_TAIL` says. Shape (m, any).
 
         Returns:
             The worlds that went on.
         """
         more = np.array([len(clauses(s)) for s in instructions]) - 1 > self.clause[ids]
-        tcp = proprio[:, PROPRIO["tcp_pos"]]
+        tcp = proprio[:, PROPRIO_TAIL["tcp_pos"]]
         lies = np.concatenate([xy[:, 0], np.full((len(ids), 1), height)], axis=1)
         done = np.linalg.norm(xy[:, 0] - xy[:, 1], axis=1) < self.NEAR_M
         done &= np.linalg.norm(tcp - lies, axis=1) > self.AWAY_M
-        done &= proprio[:, PROPRIO["gripper_width"]][:, 0] > self.OPEN_M
+        done &= proprio[:, PROPRIO_TAIL["gripper_width"]][:, 0] > self.OPEN_M
         on = ids[done & more]
         self.anew[ids] = False
         self.anew[on] = True

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vla_gym.agents.policies.sources import ROLES, Found, Source
-from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.skills.verbs import SKILLS
 from vla_gym.world.grasping import N_SHAPE
 
@@ -301,7 +301,7 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray, clock: NDArray) -> 
 
     Args:
         found: The things of m worlds.
-        proprio: Laid out as `PROPRIO`. Shape (m, 26).
+        proprio: Ends as `PROPRIO_TAIL` says. Shape (m, any).
         skill: How likely each skill is meant. Shape (m, len(SKILLS)), or (m, 0) to leave it out.
         clock: Time since the beginning, from -1 to 1. Shape (m, 1), or (m, 0) to leave it out.
 
@@ -309,14 +309,14 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray, clock: NDArray) -> 
         Laid out as `layout`. Shape (m, f).
     """
     m = len(proprio)
-    tcp = proprio[:, PROPRIO["tcp_pos"]]
+    tcp = proprio[:, PROPRIO_TAIL["tcp_pos"]]
     away = found.xy - tcp[:, None, :2]
     way = found.xy[:, 1] - found.xy[:, 0]
     length = np.linalg.norm(way, axis=1, keepdims=True)
     sure = found.confidence[:, 1:]  # whether there is a target at all
     height, width, across = found.shape[:, :1, 0], found.shape[:, :1, 3], found.shape[:, :1, 1:3]
     known = np.linalg.norm(across, axis=-1)
-    turned = 2.0 * proprio[:, PROPRIO["tcp_rotvec"]][:, 2:]
+    turned = 2.0 * proprio[:, PROPRIO_TAIL["tcp_rotvec"]][:, 2:]
     left = (np.arctan2(across[..., 1], across[..., 0]) - turned + np.pi) % (2 * np.pi) - np.pi
     parts = [
         COARSE_PER_M * away.reshape(m, -1),
@@ -338,11 +338,11 @@ def body(proprio: NDArray) -> NDArray[np.float32]:
     """What the robot feels of itself, of order one.
 
     Args:
-        proprio: Laid out as `PROPRIO`. Shape (m, 26).
+        proprio: Ends as `PROPRIO_TAIL` says. Shape (m, any).
 
     Returns:
         Laid out as `BODY`. Shape (m, 12).
     """
-    parts = [COARSE_PER_M * (proprio[:, PROPRIO["tcp_pos"]] - CENTRE_M)]
-    parts += [(proprio[:, PROPRIO[name]] - c) * factor for name, (c, factor) in SCALES.items()]
+    parts = [COARSE_PER_M * (proprio[:, PROPRIO_TAIL["tcp_pos"]] - CENTRE_M)]
+    parts += [(proprio[:, PROPRIO_TAIL[name]] - c) * factor for name, (c, factor) in SCALES.items()]
     return np.concatenate(parts, axis=1).astype(np.float32)

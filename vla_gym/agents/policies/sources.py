@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.agents.policies.clause_tracker import Reading
-from vla_gym.envs.observation import PROPRIO
+from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.errors import UnknownNameError
 from vla_gym.skills.verbs import SKILLS, skill_of
 from vla_gym.vlm.camera_tracker import CameraTracker
@@ -138,7 +138,7 @@ class ClipSource:
         sure = (_numpy(found.confidence) > SURE)[..., None]
         self.chosen[ids[now]] = np.where(sure, _numpy(found.point), chosen)[now]
         if found.hand is not None:
-            tcp = np.asarray(obs["proprio"])[now][:, PROPRIO["tcp_pos"]]
+            tcp = np.asarray(obs["proprio"])[now][:, PROPRIO_TAIL["tcp_pos"]]
             self.camera.update(
                 ids[now], tcp, _numpy(found.hand)[now], _numpy(found.hand_confidence)[now]
             )
