@@ -14,9 +14,8 @@ report.html; and in Weights & Biases, online if you are logged in and offline ot
 import sys
 
 from vla_gym.agents.learning.config import TrainConfig, parse
-from vla_gym.agents.learning.run_callback import Interrupted
 from vla_gym.agents.learning.training import Run
-from vla_gym.errors import VlaGymError
+from vla_gym.cli import run_command
 
 
 def main(config: TrainConfig) -> None:
@@ -31,9 +30,4 @@ def main(config: TrainConfig) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(parse())
-    except VlaGymError as fault:
-        sys.exit(f"error: {fault}")
-    except (Interrupted, KeyboardInterrupt):
-        sys.exit(130)
+    sys.exit(run_command(lambda: main(parse())))

@@ -8,11 +8,7 @@ from collections.abc import Sequence
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     from vla_gym.agents.learning.config import parse
-    from vla_gym.agents.learning.run_callback import Interrupted
     from vla_gym.agents.learning.training import train
 
-    try:
-        train(parse(args))
-    except Interrupted:
-        return 130
+    train(parse(args))
     return 0

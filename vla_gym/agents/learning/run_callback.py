@@ -25,8 +25,8 @@ class StopLearning(Exception):
     """The time is up."""
 
 
-class Interrupted(Exception):
-    """Someone pressed Ctrl-C."""
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C was pressed, and the run stopped where it can be resumed."""
 
 
 class RunCallback(BaseCallback):
