@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vla_gym.language.noun_phrases import read_phrase, resolve
-from vla_gym.language.templates import words_of
+from vla_gym.language.words import words_of
 from vla_gym.pretraining.exam import Mark, caption
 from vla_gym.pretraining.exam_shots import denials, points_right, questions, shoot
 

@@ -9,12 +9,12 @@ import string
 import pytest
 
 from vla_gym.errors import PlanError
+from vla_gym.language.relations import RELATIONS
 from vla_gym.planner.check import check
 from vla_gym.planner.plan import (
     ALONE,
     MAX_STEPS,
     PAIRED,
-    RELATIONS,
     SKILLS,
     Plan,
     Step,

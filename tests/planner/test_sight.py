@@ -17,7 +17,7 @@ from vla_gym.planner.jobs import jobs_of
 from vla_gym.planner.plan import parse_plan
 from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import scene_of
-from vla_gym.planner.sight import ClipSight, spoken, spoken_scene
+from vla_gym.planner.sight import ClipSight, spoken_scene
 from vla_gym.planner.verify import by_clip
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import THERE, Grounder
@@ -98,12 +98,6 @@ def test_a_scene_of_what_is_spoken_of(sight):
 
 def test_counts_as_there_from_where_clip_says_so():
     assert THRESHOLD == THERE
-
-
-def test_phrases_of_a_sentence():
-    said = spoken("stack the red cube on the blue cube but avoid the white bottle")
-    assert [str(p) for p in said] == ["the red cube", "the blue cube", "the white bottle"]
-    assert spoken("sing a song") == []
 
 
 def test_clip_judges_whether_a_thing_lies_in_another(sight):

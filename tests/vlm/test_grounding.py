@@ -5,30 +5,15 @@ import pytest
 import torch
 
 import vla_gym  # noqa: F401 - registers the environments
-from vla_gym.envs.tasks import TASKS
 from vla_gym.pretraining.localisation import evaluate_grounding
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.grounding import Grounder, soft_argmax, split_roles
+from vla_gym.vlm.grounding import Grounder, soft_argmax
 from vla_gym.vlm.roles import RoleReader
 
 
 @pytest.fixture(scope="module")
 def grounder():
     return Grounder(ClipEncoder(device="cpu"))
-
-
-@pytest.mark.parametrize("template", TASKS["PickPlace"].phrases)
-def test_instructions_are_cut_into_their_phrases(template):
-    text = template.format(object="the red cube", target="the small blue bowl")
-    assert split_roles(text) == ("the red cube", "the small blue bowl")
-
-
-@pytest.mark.parametrize(
-    ("text", "roles"),
-    [("the red cube", ("the red cube", "")), ("", ("", "")), ("in", ("in", ""))],
-)
-def test_what_is_no_instruction_is_one_phrase(text, roles):
-    assert split_roles(text) == roles
 
 
 def test_soft_argmax_finds_the_middle_of_the_peak():

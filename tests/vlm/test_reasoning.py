@@ -7,7 +7,7 @@ import torch
 from vla_gym.language.noun_phrases import NounPhrase
 from vla_gym.language.vocabulary import COLOURS
 from vla_gym.vlm.grounding import soft_argmax
-from vla_gym.vlm.reasoning import choose, needs_reasoning, plain, understand
+from vla_gym.vlm.reasoning import choose
 
 CUBES = {(4, 3): "red", (8, 12): "blue", (12, 6): "green"}
 PLATE = (2, 13)
@@ -55,20 +55,10 @@ def locate(maps):
     ],
 )
 def test_one_of_all_that_fit(phrase, cell):
-    heat = choose(ask(str(plain(phrase))), phrase, ask, locate)
+    heat = choose(ask(str(phrase.plain())), phrase, ask, locate)
     assert divmod(int(heat.argmax()), 16) == cell
     others = [c for c in (*CUBES, PLATE) if c != cell]
     assert all(heat[c] < -5 for c in others)
-
-
-def test_a_sentence_without_what_has_to_be_reasoned_about():
-    text = "put the leftmost cube in the bowl that is not red"
-    request = understand(text)
-    assert request.plain == "put the cube in the bowl"
-    assert [str(p) for p in request.phrases] == ["the leftmost cube", "the bowl that is not red"]
-    assert all(needs_reasoning(p) for p in request.phrases)
-    same = "put the red cube in the bowl"
-    assert understand(same).plain == same and not understand(same).phrases
 
 
 def test_nothing_fits_leaves_the_highest():
@@ -84,8 +74,8 @@ def test_nothing_fits_leaves_the_highest():
 def test_what_was_chosen_is_followed_wherever_it_is_carried(was, cell):
     chosen = (torch.tensor(was[::-1]) + 0.5) / 8 - 1
     phrase = NounPhrase("cube", superlative="leftmost")
-    heat = choose(ask(str(plain(phrase))), phrase, ask, locate, chosen=chosen)
+    heat = choose(ask(str(phrase.plain())), phrase, ask, locate, chosen=chosen)
     assert (heat.max() < -5) if cell is None else divmod(int(heat.argmax()), 16) == cell
     undecided = torch.full((2,), float("nan"))
-    heat = choose(ask(str(plain(phrase))), phrase, ask, locate, chosen=undecided)
+    heat = choose(ask(str(phrase.plain())), phrase, ask, locate, chosen=undecided)
     assert divmod(int(heat.argmax()), 16) == (4, 3)

@@ -11,8 +11,9 @@ from vla_gym.envs.episode import Episode
 from vla_gym.envs.splits import AXES, held_out
 from vla_gym.envs.task import Task
 from vla_gym.language.noun_phrases import SUPERLATIVES
-from vla_gym.language.templates import parse, words_of
+from vla_gym.language.templates import parse
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
+from vla_gym.language.words import words_of
 from vla_gym.world.objects import KINDS
 from vla_gym.world.visuals import Visuals
 

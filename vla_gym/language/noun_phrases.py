@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,15 @@ class NounPhrase:
     def kinds(self) -> tuple[str, ...]:
         """Kinds that the noun can stand for."""
         return kinds_of(self.noun)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it holds a superlative, an exclusion or a likeness."""
+        return bool(self.superlative or self.other_than or self.like)
+
+    def plain(self) -> NounPhrase:
+        """The phrase without superlative, exclusion and likeness."""
+        return replace(self, superlative=None, other_than=None, like=None)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,12 @@ from numpy.random import Generator
 
 from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, read_phrase
+from vla_gym.language.relations import PLACE_WORDS, preposition_for
+from vla_gym.language.words import words_of
 
-PREPOSITIONS: dict[str, str] = {"bowl": "in", "mug": "in", "box": "in", "drawer": "in"}
-"""Kinds that things are put in; on all others they are put on."""
-_IN, _ON = ("in", "into", "inside"), ("on", "onto")
 _SLOT = re.compile(r"\{(\w+)\}")
-_PLACED = re.compile(r"\b(in|into|inside|on|onto) \{(\w+)\}")
-_POLITE = ("please", "now", "robot", "can", "could", "would", "will", "you")
-_SPELT = {"color": "colour"}
+_PLACE = "|".join(word for words in PLACE_WORDS.values() for word in words)
+_PLACED = re.compile(rf"\b({_PLACE}) \{{(\w+)\}}")
 
 
 def suits(template: str, kinds: Mapping[str, str]) -> bool:
@@ -27,8 +25,7 @@ def suits(template: str, kinds: Mapping[str, str]) -> bool:
         kinds: Role name -> kind of the thing that plays it.
     """
     for word, role in _PLACED.findall(template):
-        right = _IN if PREPOSITIONS.get(kinds.get(role, ""), "on") == "in" else _ON
-        if word not in right:
+        if word not in PLACE_WORDS[preposition_for(kinds.get(role, ""))]:
             return False
     return True
 
@@ -61,15 +58,6 @@ def render(template: str, phrases: Mapping[str, object]) -> str:
             f"given: {', '.join(phrases) or '(none)'}."
         )
     return _SLOT.sub(lambda m: str(phrases[m.group(1)]), template)
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a sentence, lower case, without punctuation and politeness."""
-    found: list[str] = re.findall(r"[a-z]+", text.lower())
-    words = [_SPELT.get(w, w) for w in found]
-    while words and words[0] in _POLITE:
-        words = words[1:]
-    return words[:-1] if words[-1:] == ["please"] else words
 
 
 def parse(text: str, templates: Sequence[str]) -> list[tuple[str, dict[str, NounPhrase]]]:

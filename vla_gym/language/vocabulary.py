@@ -12,8 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.errors import UnknownNameError
-
-RGB = tuple[float, float, float]
+from vla_gym.world.objects import RGB
 
 COLOURS: dict[str, RGB] = {
     "red": (0.85, 0.08, 0.08),
@@ -100,6 +99,9 @@ SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "large": ("large", "big"),
 }
 """Words of each named size, canonical first."""
+
+HAND_NAMES = ("the gripper", "the robot hand", "the robot gripper", "the fingers", "your hand")
+"""Phrases for the robot's hand; CLIP is asked for the first one."""
 
 # IEC 61966-2-1: linear sRGB to XYZ under D65, and the white point
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

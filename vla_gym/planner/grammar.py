@@ -10,7 +10,7 @@ from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES
 from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, resolve
-from vla_gym.language.templates import PREPOSITIONS
+from vla_gym.language.relations import SIDE_WORDS, preposition_for
 from vla_gym.planner.plan import MAX_TEXT, Plan, Step
 from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import Scene
@@ -33,7 +33,6 @@ KNOWN: tuple[Task, ...] = tuple(
     t for t in MIXTURES["Tabletop"] if not any(r.absent for r in t.roles.values())
 )
 """Tasks whose sentences are understood."""
-_SIDES = {"left": "left of", "right": "right of", "front": "in front of", "behind": "behind"}
 Names = dict[str, tuple[str, ...]]
 """Role -> names of the things that play it."""
 
@@ -102,8 +101,7 @@ def _worded(plan: Plan, scene: Scene) -> Plan:
     steps = []
     for step in plan.steps:
         if step.skill == "place" and step.relation == "in":
-            flat = scene.find(step.target or "").kind not in PREPOSITIONS
-            step = replace(step, relation="on" if flat else "in")
+            step = replace(step, relation=preposition_for(scene.find(step.target or "").kind))
         steps.append(step)
     return replace(plan, steps=tuple(steps))
 
@@ -174,7 +172,7 @@ def _(goal: On, names: Names) -> list[Step]:
 
 @steps_for.register
 def _(goal: Beside, names: Names) -> list[Step]:
-    return _put(names[goal.thing][0], names[goal.base][0], _SIDES[goal.side])
+    return _put(names[goal.thing][0], names[goal.base][0], SIDE_WORDS[goal.side][0])
 
 
 @steps_for.register

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import PlanError
+from vla_gym.language.relations import SIDE_OF
 from vla_gym.language.templates import pick_template, render
 from vla_gym.planner.plan import Plan, Step
 from vla_gym.planner.scene import Scene
@@ -107,7 +108,6 @@ def _summed_up(steps: list[Step]) -> Step:
 
 _TASK_OF = {"approach": "Reach", "grasp": "Pick", "lift": "Pick", "push": "Push",
             "slide": "Slide", "press": "Button", "stand_up": "Upright"}  # fmt: skip
-_SIDES = {"left of": 0, "right of": 1, "in front of": 2, "behind": 3}
 
 
 def sentence_for(steps: list[Step], scene: Scene) -> str:
@@ -134,7 +134,7 @@ def sentence_for(steps: list[Step], scene: Scene) -> str:
 
 
 def _put_templates(step: Step, scene: Scene) -> tuple[str, ...]:
-    if step.relation in _SIDES:
-        return MIXTURES["Arrange"][_SIDES[step.relation]].phrases
+    if step.relation in SIDE_OF:
+        return MIXTURES["Arrange"][list(SIDE_OF).index(step.relation)].phrases
     holds = KINDS[scene.find(step.target or "").kind].container
     return TASKS["PickPlace" if holds else "Stack"].phrases

@@ -11,13 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from vla_gym.errors import PlanError
+from vla_gym.language.relations import RELATIONS
 
 ALONE = ("approach", "grasp", "lift", "release", "press", "open", "close", "stand_up")
 """Skills with an object."""
 PAIRED = ("move", "push", "slide")
 """Skills with an object and a target."""
-RELATIONS = ("in", "on", "left of", "right of", "in front of", "behind")
-"""How the skill "place" puts an object with respect to a target; sides are the camera's."""
 SKILLS: dict[str, str] = {
     "approach": "bring the open hand to the object",
     "grasp": "close the fingers around the object",

@@ -9,8 +9,9 @@ from typing import Any
 
 from PIL import Image
 
+from vla_gym.language.relations import RELATIONS
 from vla_gym.planner.check import Embodiment
-from vla_gym.planner.plan import RELATIONS, SKILLS, Plan
+from vla_gym.planner.plan import SKILLS, Plan
 from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import Scene, scene_of
 

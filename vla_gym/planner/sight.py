@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.errors import InstructionError, InvalidConfigError
+from vla_gym.errors import InvalidConfigError
+from vla_gym.language.comparisons import phrases_in
 from vla_gym.language.noun_phrases import NounPhrase
 from vla_gym.language.vocabulary import COLOURS, KIND_NOUNS
 from vla_gym.planner.check import THRESHOLD
-from vla_gym.planner.grammar import KNOWN
 from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import Scene, Thing, scene_of, unique
 from vla_gym.world.objects import KINDS
@@ -128,7 +127,9 @@ def spoken_scene(sight: ClipSight, threshold: float = THRESHOLD) -> Any:
     """
 
     def scene(venv: Any, i: int, instruction: str) -> Scene:
-        phrases = [each for phrase in spoken(instruction) for each in _members(phrase)]
+        phrases = [
+            each for phrase in dict.fromkeys(phrases_in(instruction)) for each in _members(phrase)
+        ]
         image = venv.renderer.render("fixed", np.array([i]))[0]
         places, sure = sight.judge(image, phrases)
         truth = scene_of(venv, i)
@@ -172,11 +173,3 @@ def _apart(things: list[Thing]) -> list[Thing]:
         if min(away, default=1.0) > _SAME:
             kept.append(thing)
     return kept
-
-
-def spoken(instruction: str) -> list[NounPhrase]:
-    """The phrases of a sentence, each once, as the first task that understands it reads them."""
-    for task in KNOWN:
-        with contextlib.suppress(InstructionError):
-            return list(dict.fromkeys(task.read(instruction)[0].values()))
-    return []

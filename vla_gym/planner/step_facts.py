@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.envs.tasks.slide import LINE
+from vla_gym.language.relations import SIDE_OF
 from vla_gym.planner.plan import Step
 from vla_gym.planner.scene import Scene
 from vla_gym.skills.motions import CLEARANCE, Motion, carry, grasp, motion_for
@@ -59,12 +60,11 @@ def _(goal: Carried, world: World, roles: Roles) -> Motion:
 
 
 _LET_GO = ~Touched("object") & Static("object")
-_SIDES = {"left of": "left", "right of": "right", "in front of": "front", "behind": "behind"}
 _PLACED: dict[str, Predicate] = {
     "in": Inside("object", "target"),
     "among": Each("only", "object", Inside("object", "target")),
     "on": On("object", "target"),
-    **{word: Beside("object", "target", side) for word, side in _SIDES.items()},
+    **{word: Beside("object", "target", side) for word, side in SIDE_OF.items()},
 }
 FACTS: dict[str, tuple[Predicate, float]] = {
     "approach": (Near("object", 0.022), 5.0),

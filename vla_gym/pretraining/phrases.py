@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vla_gym.language.vocabulary import (
     COLOUR_SYNONYMS,
     COLOURS,
+    HAND_NAMES,
     KIND_NOUNS,
     SIZE_WORDS,
     finer_colours,
@@ -57,8 +58,6 @@ class Thing:
 
 HAND = frozenset({"hand"})
 """What a phrase names that speaks of the robot's hand."""
-HAND_NAMES = ("the gripper", "the robot hand", "the robot gripper", "the fingers", "your hand")
-"""Phrases for the hand; the first one is asked to see where the camera stands."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from vla_gym.envs.tasks import MIXTURES
 from vla_gym.language.noun_phrases import SUPERLATIVES
-from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS
+from vla_gym.language.vocabulary import ANYTHING, HAND_NAMES, KIND_NOUNS
 from vla_gym.pretraining.phrases import (
     _SIZE_WORDS,
     _THINGS,
-    HAND_NAMES,
     WORDS,
     Phrase,
     Thing,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,25 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_gym.geometry.pinhole import PinholeCamera
-from vla_gym.pretraining.phrases import HAND_NAMES
+from vla_gym.language.comparisons import PlainInstruction, without_comparisons
+from vla_gym.language.role_phrases import split_roles
+from vla_gym.language.vocabulary import HAND_NAMES
 from vla_gym.vlm import THERE
 from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.dense import cell_grid
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
-from vla_gym.vlm.reasoning import Request, by_role, choose, needs_reasoning, plain, understand
+from vla_gym.vlm.reasoning import by_role, choose
 from vla_gym.vlm.roles import ROLES, text_hidden
 
-__all__ = ["ROLES", "THERE", "Grounder", "Grounding", "soft_argmax", "split_roles"]
+__all__ = ["ROLES", "THERE", "Grounder", "Grounding", "soft_argmax"]
 
-_BREAKS = re.compile(
-    r"\b(?:on top of|in front of|next to|left of|right of|so that|into|inside|onto|upon|towards?|"
-    r"beside|near|behind|above|under|below|over|from|with|then|and|down|up|in|on|to|at)\b|[,.;:]"
-)
-_LEAD = re.compile(
-    r"^(?:please|now|could you|can you|robot|put|place|pick|pick up|lift|raise|move|drop|set|lay|"
-    r"push|pull|slide|grab|grasp|take|bring|carry|stack|hold|get|drag|press|open|close|it|up|down|"
-    r"away|there|the left|the right|the side|top)\b\s*"
-)
 _WINDOW = 2
 _AGREE = 1.0
 """How far apart cells may place the middle of what they speak of, to be of one thing [cells]."""
@@ -58,28 +50,6 @@ class Grounding:
     """Where the robot's tool centre point is seen, by models that learnt to. Shape (n, 2)."""
     hand_confidence: Tensor | None = None
     """That it is seen. Shape (n,)."""
-
-
-def split_roles(instruction: str) -> tuple[str, str]:
-    """Cut an instruction into the phrase of each role, by prepositions and verbs.
-
-    A fallback for CLIP models without role queries of their own.
-
-    Args:
-        instruction: For example ``"put the red cube in the blue bowl"``.
-
-    Returns:
-        Phrases of the object and of the target; the last may be empty.
-    """
-    parts = []
-    for part in _BREAKS.split(instruction.lower().strip()):
-        words, before = part.strip(), None
-        while words != before:
-            before, words = words, _LEAD.sub("", words).strip()
-        if re.search(r"[a-z]", words.removeprefix("the").removeprefix("a ").strip()):
-            parts.append(words)
-    parts = parts or [instruction.strip()]
-    return parts[0], parts[-1] if len(parts) > 1 else ""
 
 
 def soft_argmax(
@@ -151,7 +121,9 @@ class Grounder:
     def __init__(self, encoder: ClipEncoder, calibration: PinholeCamera | None = None) -> None:
         self.encoder, self.calibration = encoder, calibration
         self._queries: TextCache[Tensor] = TextCache(self._read)
-        self._requests: TextCache[Request] = TextCache(lambda texts: map(understand, texts))
+        self._requests: TextCache[PlainInstruction] = TextCache(
+            lambda texts: map(without_comparisons, texts)
+        )
 
     @torch.inference_mode()
     def queries(self, instructions: Sequence[str]) -> Tensor:
@@ -199,7 +171,7 @@ class Grounder:
             chosen: As in `ground`.
         """
         requests = self._requests(instructions)
-        queries = self.queries([request.plain for request in requests])
+        queries = self.queries([request.text for request in requests])
         reader = self.encoder.roles
         if reader is not None:  # the hand is looked for along with the roles
             hand = self.queries([HAND_NAMES[0]])[:, :1].expand(len(queries), -1, -1)
@@ -241,7 +213,7 @@ class Grounder:
         return heat.view(*heat.shape[:2], *self.encoder.grid)
 
     def _reasoned(
-        self, request: Request, heat: Tensor, tokens: Tensor, shift: Tensor | None,
+        self, request: PlainInstruction, heat: Tensor, tokens: Tensor, shift: Tensor | None,
         chosen: Tensor | None,
     ) -> Tensor:  # fmt: skip
         """One picture's maps, each with nothing left but the thing that is meant."""
@@ -249,13 +221,13 @@ class Grounder:
         def ask(text: str) -> Tensor:
             return self._heat(tokens, self.queries([text])[:, :1])[0, 0]
 
-        bare = self.queries([str(plain(phrase)) for phrase in request.phrases])[:, 0]
-        meant = by_role(request, self.queries([request.plain])[0], bare)
+        bare = self.queries([str(phrase.plain()) for phrase in request.phrases])[:, 0]
+        meant = by_role(request, self.queries([request.text])[0], bare)
         maps = list(heat)
         for r, phrase in enumerate(meant):
-            if phrase is not None and needs_reasoning(phrase):
+            if phrase is not None and phrase.compares:
                 maps[r] = choose(
-                    ask(str(plain(phrase))), phrase, ask,
+                    ask(str(phrase.plain())), phrase, ask,
                     lambda m: soft_argmax(m[None], shift)[0], self.calibration,
                     None if chosen is None else chosen[r],
                 )  # fmt: skip

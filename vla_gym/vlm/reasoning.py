@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vla_gym.geometry.pinhole import PinholeCamera
-from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, read_phrase
-from vla_gym.language.templates import words_of
+from vla_gym.language.comparisons import PlainInstruction
+from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase
 from vla_gym.language.vocabulary import ANYTHING, COLOURS
 
 _FITS = -1.0
@@ -26,51 +26,7 @@ _STRIDE = 0.35
 """How far from where it was a thing is looked for again, in the picture of width 2."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """A sentence without what has to be reasoned about, and that, phrase by phrase."""
-
-    plain: str
-    """The sentence with plain phrases: "the leftmost cube" as "the cube"."""
-    phrases: tuple[NounPhrase, ...] = ()
-    """Its noun phrases in order; none if nothing has to be reasoned about."""
-
-
-def needs_reasoning(phrase: NounPhrase) -> bool:
-    """Whether a phrase compares or rules out."""
-    return bool(phrase.superlative or phrase.other_than or phrase.like)
-
-
-def plain(phrase: NounPhrase) -> NounPhrase:
-    """The phrase without comparison and exclusion."""
-    return replace(phrase, superlative=None, other_than=None, like=None)
-
-
-def understand(text: str) -> Request:
-    """Take comparisons and exclusions out of a sentence.
-
-    Args:
-        text: The sentence.
-    """
-    words = words_of(text)
-    out: list[str] = []
-    phrases: list[NounPhrase] = []
-    at = 0
-    while at < len(words):
-        after, phrase, _ = read_phrase(words, at)
-        if phrase is None or phrase.every:
-            out.append(words[at])
-            at += 1
-            continue
-        phrases.append(phrase)
-        out.append(str(plain(phrase)))
-        at = after
-    if not any(needs_reasoning(p) for p in phrases):
-        return Request(text)
-    return Request(" ".join(out), tuple(phrases))
-
-
-def by_role(request: Request, queries: Tensor, bare: Tensor) -> list[NounPhrase | None]:
+def by_role(request: PlainInstruction, queries: Tensor, bare: Tensor) -> list[NounPhrase | None]:
     """Which phrase each role is about.
 
     Args:
@@ -126,7 +82,7 @@ def choose(
         near = int(away.argmin())
         return maps[near] if away[near] < _STRIDE else torch.full_like(heat, _OFF)
     if phrase.other_than and len(peaks) > 1:
-        bad = ask(str(replace(plain(phrase), colour=phrase.other_than)))
+        bad = ask(str(replace(phrase.plain(), colour=phrase.other_than)))
         nearby = functional.max_pool2d(bad[None, None], 3, 1, 1)[0, 0]
         against = torch.tensor([float(nearby[r, c]) for r, c in peaks])
         kept = [p for p, a in zip(peaks, against, strict=True) if a < 0]
@@ -181,7 +137,7 @@ def _around(heat: Tensor, peak: tuple[int, int]) -> Tensor:
 def _size(
     peaks: Sequence[tuple[int, int]], phrase: NounPhrase, ask: Callable[[str], Tensor]
 ) -> NDArray:
-    large, small = (ask(str(replace(plain(phrase), size=s))) for s in ("large", "small"))
+    large, small = (ask(str(replace(phrase.plain(), size=s))) for s in ("large", "small"))
     return np.array([float(large[r, c] - small[r, c]) for r, c in peaks])
 
 

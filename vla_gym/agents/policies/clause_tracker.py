@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.envs.observation import PROPRIO_TAIL
-from vla_gym.language.clauses import clauses
+from vla_gym.language.clauses import split_clauses
 
 
 class Reading:
@@ -42,7 +42,7 @@ class Reading:
             now: Whether it is the world's present observation, not its last of an ended episode.
         """
         at = np.where(now, self.clause[ids], self._ended[ids])
-        parts = [clauses(text) for text in instructions]
+        parts = [split_clauses(text) for text in instructions]
         return [part[min(k, len(part) - 1)] for part, k in zip(parts, at.tolist(), strict=True)]
 
     def note(
@@ -61,7 +61,7 @@ class Reading:
         Returns:
             The worlds that went on.
         """
-        more = np.array([len(clauses(s)) for s in instructions]) - 1 > self.clause[ids]
+        more = np.array([len(split_clauses(s)) for s in instructions]) - 1 > self.clause[ids]
         tcp = proprio[:, PROPRIO_TAIL["tcp_pos"]]
         lies = np.concatenate([xy[:, 0], np.full((len(ids), 1), height)], axis=1)
         done = np.linalg.norm(xy[:, 0] - xy[:, 1], axis=1) < self.NEAR_M

@@ -2,23 +2,16 @@
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
+from vla_gym.language.relations import SIDE_WORDS
 from vla_gym.world.placement import Scatter
 from vla_gym.world.predicates import Beside, Static, Touched
-
-_WORDS = {
-    "left": ("left of", "to the left of"),
-    "right": ("right of", "to the right of"),
-    "front": ("in front of", "before"),
-    "behind": ("behind", "to the rear of"),
-}
-
 
 # all around what is named there is room within reach
 _MIDDLE = tuple((kind, (0.475, 0.0), (0.045, 0.18)) for kind in ("bowl", "bottle", "box"))
 
 
 def _side(side: str) -> Task:
-    plain, other = _WORDS[side]
+    plain, other = SIDE_WORDS[side]
     return Task(
         name="Arrange",
         summary="Put a thing on a named side of another, as the camera sees it.",
@@ -35,4 +28,4 @@ def _side(side: str) -> Task:
     )  # fmt: skip
 
 
-ARRANGE = tuple(_side(side) for side in _WORDS)
+ARRANGE = tuple(_side(side) for side in SIDE_WORDS)
