@@ -1,10 +1,10 @@
-# make train    set everything up and learn a policy
+# make train    set everything up and train a policy
 # make test     set everything up and run the tests
 # make lint     set everything up and check style and types of every file
-# make docs     write every generated page and picture of the docs anew
+# make docs     write the generated pages and tables of the docs; images too: make docs DOCS_ARGS=--images
 #
 # Needs Python 3.10 to 3.13 and nothing else. Another interpreter: make train PYTHON=python3.12
-# Other options for training: make train ARGS='--preset full --seed 1'
+# Options of train.py: make train ARGS='--preset full --seed 1'
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -35,8 +35,7 @@ lint: $(DEV_STAMP)
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python --stats
 
 docs: $(RUN_STAMP)
-	$(VENV)/bin/python scripts/update_readme.py
-	$(VENV)/bin/python scripts/make_results_docs.py
+	$(VENV)/bin/python scripts/make_docs.py $(DOCS_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

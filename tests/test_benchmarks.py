@@ -11,14 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 import common  # noqa: E402
-import make_benchmark_docs as docs  # noqa: E402
+from pages import benchmarks as docs  # noqa: E402
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     monkeypatch.setattr(common, "RESULTS", tmp_path / "docs" / "results")
     monkeypatch.setattr(docs, "RESULTS", tmp_path / "docs" / "results")
-    monkeypatch.setattr(docs, "PAGE", tmp_path / "docs" / "benchmarks.md")
     monkeypatch.setattr(docs, "PLOT", tmp_path / "docs" / "images" / "benchmarks.png")
     return tmp_path / "docs" / "results"
 
@@ -46,10 +45,10 @@ def test_measured_figures_become_the_page(results):
     )
     encoder.main(encoder.EncoderConfig(batch=4, threads=(1,), repeats=1, scenes=4))
     memory.main(memory.MemoryConfig(worlds=(1,), long_worlds=2, long_steps=40))
-    docs.main()
-    page = docs.PAGE.read_text(encoding="utf-8")
+    page = docs.pages()[docs.PAGE]
     assert "one camera | 2 | 1" in page and "KiB per world" in page and "bfloat16" in page
-    assert "## peers\n\nNot measured yet." in page and docs.PLOT.is_file()
+    assert "## peers\n\nNot measured yet." in page and docs.draw() == [docs.PLOT]
+    assert docs.PLOT.is_file()
     rows = json.loads((results / "throughput.json").read_text())["rows"]
     assert all(0 < row["share_of_limit"] <= 1 for row in rows)
 

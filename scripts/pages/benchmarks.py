@@ -1,43 +1,29 @@
-"""Writes docs/benchmarks.md and its plot from what benchmarks/*.py have measured.
-
-python scripts/make_benchmark_docs.py
-"""
+"""docs/benchmarks.md and its plot, from what benchmarks/*.py measured."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "docs" / "results", ROOT / "docs" / "benchmarks.md"
-PLOT = ROOT / "docs" / "images" / "benchmarks.png"
-NAMES = ("peers", "throughput", "encoder", "training", "memory", "gpu")
+from .text import DOCS, IMAGES, RESULTS, load_json, pyplot, save_figure, table
+
+PAGE, PLOT = DOCS / "benchmarks.md", IMAGES / "benchmarks.png"
 MINUTES = {"peers": 6, "throughput": 6, "encoder": 2, "training": 4, "memory": 7, "gpu": 8}
-PEERS = " --peers .peers"
+"""Result file, named like its script -> about how long the script takes."""
+HZ = 10
+"""Control steps per simulated second of this package."""
+SPLIT = ("physics", "rendering", "encoding", "controller", "predicates", "resets")
 HEAD = """# Benchmarks
 
-Written by `scripts/make_benchmark_docs.py` from the files in `docs/results`; each is made by one
-command, on a machine where nothing else runs:
+Written by `make docs` from the files in `docs/results`; each is made by one command, on a machine
+where nothing else runs:
 
     benchmarks/setup_peers.sh .peers
 {commands}
-    python scripts/make_benchmark_docs.py
+    make docs
 
-Random actions; resets included; worlds end out of step with each other, as in training. Absolute
-figures hold for one machine; ratios travel."""
-
-
-def load(name: str) -> dict[str, Any] | None:
-    """A result file, if it has been made."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+Actions are random, resets are included, and episodes of different sub-environments end at different
+steps, as in training. Absolute figures hold for one machine only; ratios carry over better."""
 
 
 def where(result: dict[str, Any]) -> str:
@@ -54,10 +40,6 @@ def count(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-HZ = 10
-"""Control steps per simulated second here."""
 
 
 def peers(result: dict[str, Any]) -> str:
@@ -126,9 +108,6 @@ def throughput(result: dict[str, Any]) -> str:
         f"\n\nWhere the time goes at 64 worlds:\n\n"
         f"{table(['observations', *SPLIT, 'rest'], split_rows)}\n\n{where(result)}"
     )
-
-
-SPLIT = ("physics", "rendering", "encoding", "controller", "predicates", "resets")
 
 
 def spent(row: dict[str, Any]) -> float:
@@ -227,15 +206,16 @@ def gpu(result: dict[str, Any]) -> str:
     )
 
 
-def plot(result: dict[str, Any]) -> None:
-    """Steps per second by number of worlds."""
-    import matplotlib
+def draw() -> list[Path]:
+    """Draw steps per second by number of sub-environments."""
+    result = load_json(RESULTS / "throughput.json")
+    return [plot(result)] if result else []
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
 
+def plot(result: dict[str, Any]) -> Path:
+    """Steps per second by number of sub-environments."""
     threads = max(r["threads"] for r in result["rows"])
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axes = pyplot().subplots(figsize=(7, 4), layout="constrained")
     for colour, mode in enumerate(dict.fromkeys(r["mode"] for r in result["rows"])):
         rows = [r for r in result["rows"] if (r["mode"], r["threads"]) == (mode, threads)]
         worlds = [r["worlds"] for r in rows]
@@ -247,29 +227,30 @@ def plot(result: dict[str, Any]) -> None:
     axes.set_title("Measured (dots) and limit of physics, rendering, CLIP (dotted)", fontsize=10)
     axes.grid(alpha=0.3, which="both")
     axes.legend()
-    PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT, dpi=110)
-    plt.close(figure)
+    return save_figure(figure, PLOT)
 
 
-def main() -> None:
-    """Write the page."""
-    writers = {"peers": peers, "throughput": throughput, "encoder": encoder,
-               "training": training, "memory": memory, "gpu": gpu}  # fmt: skip
+WRITERS = {
+    "peers": peers,
+    "throughput": throughput,
+    "encoder": encoder,
+    "training": training,
+    "memory": memory,
+    "gpu": gpu,
+}
+"""Result file -> what writes its section."""
+
+
+def pages() -> dict[Path, str]:
+    """The page."""
     commands = "\n".join(
-        f"    {f'python benchmarks/{name}.py' + PEERS * (name == 'peers'):<42}"
-        f" # about {MINUTES[name]} minutes"
-        for name in NAMES
+        f"    {f'python benchmarks/{name}.py' + ' --peers .peers' * (name == 'peers'):<42}"
+        f" # about {minutes} minutes"
+        for name, minutes in MINUTES.items()
     )
     parts = [HEAD.format(commands=commands)]
-    for name in NAMES:
-        result = load(name)
-        parts.append(writers[name](result) if result else f"## {name}\n\nNot measured yet.")
-        if result and name == "throughput":
-            plot(result)
-    parts.append("[What a GPU does, and what a batched GPU backend would take](gpu.md).")
-    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    for name, write in WRITERS.items():
+        result = load_json(RESULTS / f"{name}.json")
+        parts.append(write(result) if result else f"## {name}\n\nNot measured yet.")
+    parts.append("[What a GPU changes, and what a batched GPU backend would take](gpu.md).")
+    return {PAGE: "\n\n".join(parts) + "\n"}

@@ -1,35 +1,24 @@
-"""Writes the tables of docs/planning.md and docs/safety.md from results; --check compares."""
+"""The tables of docs/planning.md and docs/safety.md."""
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vla_gym.evaluation.statistics import format_rate
-from vla_gym.io import replace_text
 from vla_gym.planner.check import Embodiment
 from vla_gym.planner.plan import SKILLS
 from vla_gym.safety import MODES
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "docs" / "results" / "planning"
+from .text import DOCS, RESULTS, filled, load_json, table
+
 PLANNERS = ("grammar", "grammar-tabletop", "clip", "local")
 
 
 def load(name: str) -> dict[str, Any]:
-    """A result, or nothing if it was not measured."""
-    file = RESULTS / f"{name}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in lines)
+    """A result file; without rows if it was not measured."""
+    return load_json(RESULTS / "planning" / f"{name}.json") or {"rows": []}
 
 
 def told(rate: dict[str, Any], n: int) -> str:
@@ -127,41 +116,17 @@ def limits() -> str:
     return table(("limit", "default"), rows)
 
 
-TABLES = {
-    "planners": planners,
-    "safety": safety,
-    "latency": latency,
-    "refusals": refusals,
-    "modes": modes,
-    "skills": skills,
-    "limits": limits,
-}
+PAGES = {
+    DOCS / "planning.md": {"skills": skills, "planners": planners, "refusals": refusals,
+                           "latency": latency},
+    DOCS / "safety.md": {"modes": modes, "limits": limits, "safety": safety},
+}  # fmt: skip
+"""Page -> name of each table and what makes it."""
 
 
-def filled(text: str) -> str:
-    """The page with every table between its marks made anew."""
-    for name, make in TABLES.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text = re.sub(pattern, lambda m, t=make: f"{m[1]}{t()}\n{m[2]}", text, flags=re.S)
-    return text
-
-
-def main(check: bool) -> int:
-    """Fill both pages, or only say whether they are up to date."""
-    stale = 0
-    for page in (ROOT / "docs" / "planning.md", ROOT / "docs" / "safety.md"):
-        old = page.read_text(encoding="utf-8")
-        new = filled(old)
-        if check and new != old:
-            stale += 1
-            print(
-                f"{page.name} is not up to date: run scripts/make_planning_docs.py", file=sys.stderr
-            )
-        elif not check:
-            replace_text(page, new)
-            print(f"written to {page}")
-    return int(stale > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main("--check" in sys.argv))
+def pages() -> dict[Path, str]:
+    """Both pages with their tables."""
+    return {
+        path: filled(path.read_text(encoding="utf-8"), {k: make() for k, make in tables.items()})
+        for path, tables in PAGES.items()
+    }

@@ -1,0 +1,1 @@
+"""Generators of pages and tables of the documentation, each made from committed result files."""
