@@ -55,9 +55,9 @@ def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
     for owner, name, label in (
         (core.world.batch, "step", "physics"), (core.renderer, "render", "rendering"),
         (encoder, "encode_image", "encoding"), (model, "train", "learning"),
-        (core._controller, "apply", "controller"), (core, "_judge", "predicates"),
+        (core._controller, "apply", "controller"), (core.judge, "step", "predicates"),
         (core, "step", "all of env.step"), (features, "advance", "all of features"),
-        (model.policy, "forward", "policy"), (core, "_begin", "resets"),
+        (model.policy, "forward", "policy"), (core, "start", "resets"),
     ):  # fmt: skip
         clock.watch(owner, name, label)
     begun, done = time.perf_counter(), model.num_timesteps

@@ -121,7 +121,7 @@ def test_stages_lead_every_task_to_its_goal(env_id):
     venv = make_vec(env_id, 12, split="validation", reward_type="dense")
     venv.reset(seed=0)
     core, expert = venv.unwrapped, Expert(venv.unwrapped)
-    begun = core._potentials()
+    begun = core.judge.potentials()
     total = np.zeros(12)
     for _ in range(14):
         _, rewards, terminated, _, _ = venv.step(expert.act())
@@ -257,7 +257,7 @@ def test_a_sentence_about_what_is_not_there():
                 env.unwrapped.vector.episodes[0].binding.specs, strict=True)]
     )  # fmt: skip
     place = f"put the {missing} cube in the red bowl"
-    with pytest.raises(InstructionError, match="fits 0 things.*On the table"):
+    with pytest.raises(InstructionError, match="fits 0 objects.*On the table"):
         env.reset(options={"same_scene": True, "instruction": place})
     env.close()
 
@@ -404,8 +404,7 @@ def test_what_was_done_gets_a_true_sentence():
     actions = []
     for _ in range(25):
         actions.append(expert.act())
-        core._controller.apply(core.world, actions[-1].astype(float))
-        core.world.step(core._substeps)
+        core.actuator.execute(actions[-1].astype(float), core.settings.substeps)
     core.roles["object"] = meant
     assert not task.goal.holds(core.world, core.roles).any()
     facts = achieved(core)

@@ -120,7 +120,7 @@ def test_clip_judges_whether_a_thing_lies_in_another(sight):
     hold = np.zeros(core.action_space.shape, np.float32)
     hold[:, 6] = 1.0
     for _ in range(8):
-        obs = core._advance(hold) and core._observe()
+        obs = core.advance(hold) and core.observe()
     truth = by_predicates(core, obs, jobs)
     assert truth.sum() >= N - 2
     assert (judge(core, obs, jobs) & truth).sum() >= truth.sum() - 3

@@ -1,4 +1,4 @@
-"""One episode's data: what lies where, who plays which role, what is said, how it looks."""
+"""`Episode`: one episode's objects, start, instruction and visuals; how it is drawn and stored."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from vla_gym.envs.task import Axes, Binding, Task, fits
+from vla_gym.envs.binding import Binding, phrases_fit
+from vla_gym.envs.drawing import draw_binding
+from vla_gym.envs.task import Axes, Task
 from vla_gym.errors import InstructionError, InvalidConfigError, PlacementError
 from vla_gym.geometry.rotations import quat_to_mat
 from vla_gym.language.noun_phrases import NounPhrase, resolve
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.visuals import Visuals
 
-_DRAWS = 60
+_ATTEMPTS = 60
+"""Draws of an episode before its last error is raised."""
 _RIM = {"grow": 0.03, "rim": 0.6}
-"""Where things start on the novelty axis "layouts"."""
+"""Where objects start on the generalisation axis "layouts"."""
 _MOVE_STEPS = (4, 12)
-"""Control steps between which a thing is moved on the novelty axis "moved"."""
+"""Control steps between which an object is moved on the generalisation axis "moved"."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """How an episode begins and what it asks for."""
+    """How an episode starts and what it asks for."""
 
     binding: Binding
-    """Things and roles."""
+    """Objects and roles."""
     pos: NDArray
-    """Where things start. Shape (n_slots, 3), [m]."""
+    """Positions of objects at the start. Shape (n_slots, 3), [m]."""
     quat: NDArray
-    """How they are turned, wxyz. Shape (n_slots, 4)."""
+    """Their orientations, wxyz. Shape (n_slots, 4)."""
     instruction: str
-    """The sentence."""
+    """What is to be done, in words."""
     task: int = 0
-    """Which of the environment's tasks it is of."""
+    """Index into the environment's tasks."""
     looks: Visuals = Visuals()
     """Table, floor, light and camera."""
     move_at: int = -1
-    """Control step at which the first role's thing is moved; never if negative."""
+    """Control step at which the first role's object is moved; never if negative."""
     move_to: tuple[float, float] = (0.0, 0.0)
     """Where it is moved, [m]."""
 
@@ -53,85 +56,78 @@ class Episode:
         n_slots: int,
         axes: Axes = frozenset(),
         wishes: Mapping[str, NounPhrase] | None = None,
-        said: str | None = None,
+        text: str | None = None,
     ) -> Episode:
-        """Draw things, places and a sentence.
+        """Draw objects, their poses and an instruction.
 
         Args:
             task: What is to be done.
             rng: Source of randomness.
-            n_slots: Object slots of a world.
-            axes: Ways of being new.
-            wishes: Role -> phrase, to draw a scene in which they make sense.
-            said: The sentence, if it is given.
+            n_slots: Object slots of a sub-environment.
+            axes: Generalisation axes that are switched on.
+            wishes: Role -> phrase that must name its object.
+            text: The instruction, if it is given.
 
         Raises:
-            PlacementError: If no drawn set of things could be placed.
-            InstructionError: If no scene was found in which the sentence makes sense.
+            PlacementError: If no drawn set of objects could be placed.
+            InstructionError: If no scene was found that the instruction fits.
         """
         start = replace(task.start, **_RIM) if "layouts" in axes else task.start
-        fault: Exception | None = None
-        for _ in range(_DRAWS):
+        error: Exception | None = None
+        for _ in range(_ATTEMPTS):
             try:
-                binding = task.bind(rng, axes, wishes)
+                binding = draw_binding(task, rng, axes, wishes)
                 pos, quat = start.sample(rng, binding.specs, n_slots)
-                if wishes and not fits(binding, pos, wishes):
+                if wishes and not phrases_fit(binding, pos, wishes):
                     raise InstructionError(
-                        f"No scene was found in which {said!r} means one thing per role.",
+                        f"No scene was found in which each phrase of {text!r} names one object"
+                        " per role.",
                         understood=2_000,
                     )
-                words = said or task.say(binding, pos, rng, axes)
-            except (PlacementError, InstructionError) as problem:
-                fault = problem
+                instruction = text or task.say(binding, pos, rng, axes)
+            except (PlacementError, InstructionError) as exc:
+                error = exc
                 continue
             looks = Visuals.novel(rng, axes) if axes else Visuals()
             at, to = -1, (0.0, 0.0)
             if "moved" in axes:
                 at, to = int(rng.integers(*_MOVE_STEPS)), _elsewhere(rng, task, binding, pos, quat)
-            return cls(binding, pos, quat, words, looks=looks, move_at=at, move_to=to)
-        assert fault is not None
-        raise fault
+            return cls(binding, pos, quat, instruction, looks=looks, move_at=at, move_to=to)
+        assert error is not None
+        raise error
 
-    def asking(
+    # ---- other instructions for the same scene ------------------------------------------------
+
+    def with_changed_roles(
         self, task: Task, roles: Mapping[str, int], rng: Generator, axes: Axes = frozenset()
     ) -> Episode:
-        """The same scene with another sentence.
+        """The same scene with other objects in some roles; arguments as of `with_roles`."""
+        return self.with_roles(task, {**self.binding.roles, **roles}, rng, axes)
+
+    def with_roles(
+        self, task: Task, roles: Mapping[str, int], rng: Generator, axes: Axes = frozenset()
+    ) -> Episode:
+        """The same scene with a new instruction for given roles.
 
         Args:
             task: What is to be done.
-            roles: Role -> slot, for the roles that change.
+            roles: Role -> slot, for every role.
             rng: Chooses the words.
-            axes: Ways of being new.
+            axes: Generalisation axes that are switched on.
 
         Raises:
             InvalidConfigError: If a role is unknown or the slot cannot play it.
+            InstructionError: If an object cannot be told apart from the others.
         """
-        return self.retold(task, {**self.binding.roles, **roles}, rng, axes)
-
-    def retold(
-        self, task: Task, roles: Mapping[str, int], rng: Generator, axes: Axes = frozenset()
-    ) -> Episode:
-        """The same scene under a sentence of a task, with every role given.
-
-        Args:
-            task: What is to be done.
-            roles: Role -> slot.
-            rng: Chooses the words.
-            axes: Ways of being new.
-
-        Raises:
-            InvalidConfigError: If a role is unknown or the slot cannot play it.
-            InstructionError: If some thing cannot be named alone.
-        """
+        specs = self.binding.specs
         for name, slot in roles.items():
             if name not in task.roles:
                 raise InvalidConfigError(
                     f"Unknown role {name!r}. {task.name} has: {', '.join(task.roles)}."
                 )
-            allowed = task.roles[name].kinds + task.roles[name].novel_kinds
-            fitting = [i for i, s in enumerate(self.binding.specs) if s.kind in allowed]
+            fitting = [i for i, s in enumerate(specs) if s.kind in task.roles[name].all_kinds]
             if slot not in fitting:
-                what = self.binding.specs[slot].kind if 0 <= slot < len(self.binding.specs) else "-"
+                what = specs[slot].kind if 0 <= slot < len(specs) else "-"
                 raise InvalidConfigError(
                     f"Slot {slot} ({what}) cannot be the {name}; slots that can: {fitting}."
                 )
@@ -139,44 +135,49 @@ class Episode:
         binding = replace(self.binding, roles=chosen)
         return replace(self, binding=binding, instruction=task.say(binding, self.pos, rng, axes))
 
-    def told(self, task: Task, text: str) -> Episode:
-        """The same scene under a person's own sentence.
+    def with_instruction(self, task: Task, text: str) -> Episode:
+        """The same scene with a given instruction.
 
         Args:
             task: What is to be done.
-            text: The sentence.
+            text: The instruction.
 
         Raises:
-            InstructionError: If it is not understood, or names no thing or several here.
+            InstructionError: If it is not understood, or names no object or several in this scene.
         """
-        seen, trouble = self.binding.seen(self.pos), ""
+        problem = ""
         for phrases in task.read(text):
-            roles, groups = dict(self.binding.roles), dict(self.binding.groups)
-            spoken: dict[str, NounPhrase] = {}
-            trouble = ""
-            for role, phrase in phrases.items():
-                allowed = task.roles[role].kinds + task.roles[role].novel_kinds
-                meant = [i for i in resolve(phrase, seen) if self.binding.specs[i].kind in allowed]
-                if task.roles[role].many and meant:
-                    groups[role], spoken[role] = tuple(meant), phrase
-                elif task.roles[role].absent and not meant:
-                    spoken[role] = phrase
-                elif len(meant) == 1 and not task.roles[role].absent:
-                    roles[role] = meant[0]
-                else:
-                    trouble = f"{str(phrase)!r} fits {len(meant)} things of this scene"
-            if not trouble:
-                binding = Binding(self.binding.specs, self.binding.colours, roles, groups, spoken)
+            binding, problem = self._bound(task, phrases)
+            if not problem:
                 return replace(self, binding=binding, instruction=text)
         there = ", ".join(
             f"{s.size} {c} {s.kind}"
             for s, c in zip(self.binding.specs, self.binding.colours, strict=True)
         )
-        raise InstructionError(f"{trouble}. On the table: {there}.", understood=2_000)
+        raise InstructionError(f"{problem}. On the table: {there}.", understood=2_000)
+
+    def _bound(self, task: Task, phrases: Mapping[str, NounPhrase]) -> tuple[Binding, str]:
+        """The roles as phrases name them, and what is wrong with the last phrase that fails."""
+        old, seen = self.binding, self.binding.seen(self.pos)
+        roles, groups = dict(old.roles), dict(old.groups)
+        spoken: dict[str, NounPhrase] = {}
+        problem = ""
+        for name, phrase in phrases.items():
+            role = task.roles[name]
+            meant = [i for i in resolve(phrase, seen) if old.specs[i].kind in role.all_kinds]
+            if role.many and meant:
+                groups[name], spoken[name] = tuple(meant), phrase
+            elif role.absent and not meant:
+                spoken[name] = phrase
+            elif len(meant) == 1 and not role.absent:
+                roles[name] = meant[0]
+            else:
+                problem = f"{str(phrase)!r} fits {len(meant)} objects of this scene"
+        return Binding(old.specs, old.colours, roles, groups, spoken), problem
 
 
 def pack(episodes: Sequence[Episode]) -> NDArray[np.uint8]:
-    """Episodes as bytes, exact to the last bit."""
+    """Encode episodes as bytes, exact to the last bit."""
     rows = []
     for e in episodes:
         row = {name: getattr(e, name) for name in ("instruction", "task", "move_at", "move_to")}
@@ -187,7 +188,7 @@ def pack(episodes: Sequence[Episode]) -> NDArray[np.uint8]:
 
 
 def unpack(data: NDArray[np.uint8]) -> list[Episode]:
-    """Episodes from `pack`."""
+    """Decode what `pack` has encoded."""
     return [_unpacked(row) for row in json.loads(bytes(data.tobytes()))]
 
 
@@ -208,13 +209,13 @@ def _unpacked(row: dict) -> Episode:
 
 
 def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
-    """Which slots hold something that the gripper could take. Shape (n_slots,)."""
+    """Which slots hold an object that the gripper can grasp. Shape (n_slots,)."""
     flags = [KINDS[s.kind].graspable for s in episode.binding.specs]
     return np.array(flags + [False] * (n_slots - len(flags)))
 
 
 def named_slots(episode: Episode, task: Task) -> tuple[int, int]:
-    """Slots of the first and the last thing the sentence names; of groups, the first member."""
+    """Slots of the first and last object that the instruction names; of a group, the first."""
     played = {**{r: g[0] for r, g in episode.binding.groups.items()}, **episode.binding.roles}
     order = [played[r] for r in task.roles if r in played]
     return order[0], order[-1]
@@ -223,17 +224,17 @@ def named_slots(episode: Episode, task: Task) -> tuple[int, int]:
 def _elsewhere(
     rng: Generator, task: Task, binding: Binding, pos: NDArray, quat: NDArray
 ) -> tuple[float, float]:
-    """A free spot 6 to 15 cm from the first role's thing, or where it is if there is none.
+    """A free position 6 to 15 cm from the first role's object, or its own if there is none.
 
-    Drawers only slide a little, those that are open inwards.
+    Drawers slide by 0.5 to 2 cm, those that start open inwards.
     """
-    slots = [*binding.roles.values(), *(s for g in binding.groups.values() for s in g)]
-    slot = slots[0]
+    slot = binding.slots[0]
     radii = np.array([s.radius for s in binding.specs])
     others = np.arange(len(radii)) != slot
     here = pos[slot, :2]
     if binding.specs[slot].kind == "drawer":
-        far = rng.uniform(0.005, 0.02) * (-1 if task.start.opened[0] else 1)  # or it falls out
+        # an open drawer that was pulled further would fall out
+        far = rng.uniform(0.005, 0.02) * (-1 if task.start.opened[0] else 1)
         spot = here + far * quat_to_mat(quat[slot])[:2, 0]
         return float(spot[0]), float(spot[1])
     center, half = task.start.area(binding.specs[slot].kind)

@@ -58,7 +58,7 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
             for i in np.flatnonzero(task.goal.holds(world, {**core.roles, **roles})):
                 episode, mine = core.episodes[i], dict(zip(names, slots, strict=True))
                 try:
-                    told = episode.retold(task, mine, rng)
+                    told = episode.with_roles(task, mine, rng)
                 except (InstructionError, InvalidConfigError):
                     continue  # something there cannot play this part, or has no name of its own
                 found[i].append(Achieved(task.name, mine, told.instruction))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class StepEvent:
     running: NDArray[np.bool_]
     """Sub-environments that the listener is told of: all of them by an environment, those whose
     episode counts by an evaluation. Shape (n,)."""
+    observations: Mapping[str, Any] = field(default_factory=dict)
+    """What `actions` were chosen from; empty where it is not known."""
 
     @property
     def done(self) -> NDArray[np.bool_]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vla_gym.geometry.rotations import rotvec_from_down
+from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.robots import Robot
 from vla_gym.world.model import CAMERAS
 from vla_gym.world.world import World
@@ -96,3 +98,52 @@ def proprio(world: World, rows: slice | NDArray[np.int64] = slice(None)) -> NDAr
     out[:, -2] = ctrl[:, n_arm]
     out[:, -1] = qvel[:, n_arm] + qvel[:, n_arm + 1]
     return np.clip(out, -high, high, out=out)
+
+
+class Observer:
+    """Assembles the observations of n sub-environments.
+
+    Args:
+        world: The simulation.
+        renderer: Renders a camera of `vla_gym.world.model.CAMERAS`.
+        cameras: Image keys to include.
+    """
+
+    def __init__(self, world: World, renderer: OpenGLRenderer, cameras: tuple[str, ...]) -> None:
+        self.world, self.renderer = world, renderer
+        self._cameras = {key: name for key, name in CAMERAS.items() if key in cameras}
+
+    def observe(
+        self, instructions: tuple[str, ...], ids: NDArray[np.int64] | None = None
+    ) -> dict[str, Any]:
+        """The present observation.
+
+        Args:
+            instructions: Of all sub-environments.
+            ids: Sub-environments to observe, or None for all. Shape (m,).
+
+        Returns:
+            Arrays with a leading (m,) axis; the instructions as they were given.
+        """
+        obs: dict[str, Any] = {
+            key: self.renderer.render(name, ids) for key, name in self._cameras.items()
+        }
+        obs["proprio"] = proprio(self.world, slice(None) if ids is None else ids)
+        obs["instruction"] = instructions
+        return obs
+
+    def refresh(
+        self, obs: dict[str, Any], instructions: tuple[str, ...], ids: NDArray[np.int64]
+    ) -> None:
+        """Overwrite the rows of some sub-environments, in place, by their present observation.
+
+        Args:
+            obs: An observation of all sub-environments.
+            instructions: Of all sub-environments.
+            ids: Sub-environments to observe. Shape (m,).
+        """
+        for key, value in self.observe(instructions, ids).items():
+            if key == "instruction":
+                obs[key] = value
+            else:
+                obs[key][ids] = value

@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-from gymnasium import spaces
-
 from vla_gym.envs.splits import AXES, SPLITS
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import SafetyConfig
-from vla_gym.world.controller import REFERENCE_HZ
 from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
 
 REWARD_TYPES = ("sparse", "dense")
 RENDER_MODES = ("rgb_array", "human")
-__all__ = ["REFERENCE_HZ", "RENDER_MODES", "REWARD_TYPES", "Settings", "action_space"]
 
 
 @dataclass(frozen=True)
@@ -101,11 +96,6 @@ class Settings:
     def substeps(self) -> int:
         """Physics steps of a control step."""
         return round(1 / (self.control_hz * PHYSICS_TIMESTEP))
-
-
-def action_space(terminate: bool) -> spaces.Box:
-    """The space of one world's action: 7 numbers, or 8 with the one that ends the episode."""
-    return spaces.Box(-1.0, 1.0, (8 if terminate else 7,), np.float32)
 
 
 def _known(what: str, name: str, valid: Any) -> None:

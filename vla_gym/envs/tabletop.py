@@ -63,10 +63,10 @@ class TabletopEnv(gym.Env):
             InvalidActionError: If it has the wrong shape or is not in [-1, 1].
         """
         core = self.vector
-        reward, terminated, truncated, info = core._advance(np.asarray(action)[None])
+        reward, terminated, truncated, info = core.advance(np.asarray(action)[None])
         if self.render_mode == "human":
             self.render()
-        obs = _first(core._observe())
+        obs = _first(core.observe())
         return obs, float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]

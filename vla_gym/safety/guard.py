@@ -17,6 +17,7 @@ from vla_gym.safety.hand import Hand
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.safety.monitor import Forces, Monitor
 from vla_gym.safety.zones import Zones
+from vla_gym.world.actuator import Played
 from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.model import PHYSICS_TIMESTEP
 from vla_gym.world.world import World
@@ -113,21 +114,21 @@ class Guard:
         return {name: getattr(self, name).copy() for name in names}
 
     def set_state(self, state: Mapping[str, NDArray]) -> None:
-        """Return to a state from `get_state`, its names with "guard/" before them."""
+        """Return to a state from `get_state`."""
         for name in self.get_state():
-            getattr(self, name)[...] = state[f"guard/{name}"]
+            getattr(self, name)[...] = state[name]
 
     def close(self) -> None:
         """Give the gripper its own force back."""
         self._grip[...] = self.world.model.actuator_forcerange
 
-    # ---- the way of one step ------------------------------------------------------------------
+    # ---- the actuator of one step -------------------------------------------------------------
 
-    def begin(self, ids: NDArray[np.int64], played: Sequence[Mapping[str, Sequence[int]]]) -> None:
-        """Episodes begin; stops that a force tripped end.
+    def start(self, ids: NDArray[np.int64], played: Sequence[Played]) -> None:
+        """Episodes start; stops that were tripped by a force end.
 
         Args:
-            ids: Worlds. Shape (m,).
+            ids: Sub-environments. Shape (m,).
             played: For each of them, role -> the slots that play it.
         """
         self._twist[ids] = self._speed[ids] = 0.0
@@ -135,27 +136,37 @@ class Guard:
         self.protected[ids] = False
         for i, roles in zip(ids, played, strict=True):
             for role in self.config.keep_away:
-                self.protected[i, list(roles.get(role, ()))] = True
+                self.keep_away(int(i), roles.get(role, ()))
 
-    def execute(self, action: NDArray, substeps: int) -> NDArray:
-        """Act for one control step.
+    def keep_away(self, i: int, slots: Sequence[int]) -> None:
+        """Keep the hand away from objects until the episode ends.
 
         Args:
-            action: Translation, rotation vector, gripper. Shape (n, 7), in [-1, 1].
-            substeps: Physics steps of a control step.
+            i: Sub-environment.
+            slots: Slots of the objects.
+        """
+        self.protected[i, list(slots)] = True
+
+    def execute(self, actions: NDArray, n_substeps: int) -> NDArray:
+        """Run one control step within the limits.
+
+        Args:
+            actions: Translation, rotation vector, gripper; further columns are passed on. Shape
+                (n, 7) or (n, 8), in [-1, 1].
+            n_substeps: Physics steps of one control step.
 
         Returns:
-            The action that was executed. Shape (n, 7).
+            The executed actions, shaped as `actions`.
         """
         self.seconds = 0.0
         self.monitor.begin_step()
         if self.config.mode == "report":
-            self.controller.apply(self.world, action)
-            for k in _chunks(substeps):
+            self.controller.apply(self.world, actions)
+            for k in _chunks(n_substeps):
                 self.world.step(k)
                 self._watch(k)
-            return action.copy()
-        action = action.copy()
+            return actions.copy()
+        action = actions.copy()
         wanted = action[:, :6] * self._scale
         now = self._look()
         if self.config.mode == "veto":
@@ -165,28 +176,29 @@ class Guard:
         action[self.stopped, 6] = np.where(width[self.stopped] > 0.0, 1.0, -1.0)
         width[:] = np.where(action[:, 6] >= 0.0, width_high, 0.0)
         total = np.zeros_like(wanted)
-        for k in _chunks(substeps):
+        for k in _chunks(n_substeps):
             begun = self.clock()
             twist = self._drive(np.where(self.stopped[:, None], 0.0, wanted), now, k)
             self.seconds += self.clock() - begun
             total += k * twist
             self.world.step(k)
             now = self._watch(k)
-        action[:, :6] = np.clip(total / substeps / self._scale, -1.0, 1.0)
+        action[:, :6] = np.clip(total / n_substeps / self._scale, -1.0, 1.0)
         return action
 
     def info(self, asked: NDArray, executed: NDArray) -> dict[str, Any]:
-        """What `infos` tell of the step: costs, peaks, the executed action, whether it differs.
+        """Entries of the step's infos: costs, peaks, the executed action, whether it differs.
 
         Args:
-            asked: Shape (n, 7).
-            executed: Shape (n, 7).
+            asked: Actions as the policy chose them. Shape (n, 7) or (n, 8).
+            executed: From `execute`.
         """
         self.monitor.costs["emergency_stop"] = self.stopped.astype(float)
         out: dict[str, Any] = {f"cost_{k}": v.copy() for k, v in self.monitor.costs.items()}
         out |= {f"peak_{k}": v.copy() for k, v in self.monitor.peaks.items()}
         out["cost"] = np.sum(list(self.monitor.costs.values()), axis=0)
         out["safety_intervened"] = (np.abs(executed - asked) > _VETO_SHARE).any(axis=1)
+        out["executed_action"] = executed
         return out
 
     # ---- inside -------------------------------------------------------------------------------

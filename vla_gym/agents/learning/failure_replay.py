@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.envs import episode as ep
+from vla_gym.envs.episode_source import Draw
 
 
 class FailureReplay:
@@ -25,13 +26,13 @@ class FailureReplay:
     """
 
     def __init__(self, venv: Any, share: float = 0.3, size: int = 256, seed: int = 0) -> None:
-        self.core, self.share, self.size = venv.unwrapped, share, size
+        self.share, self.size = share, size
         self.rng = np.random.default_rng(seed)
         self.scenes: list[ep.Episode] = []
         """Those that failed last."""
         self._now: list[ep.Episode | None] = [None] * venv.num_envs
         self._ended: list[ep.Episode | None] = [None] * venv.num_envs
-        self.core.on_draw = self._draw
+        venv.unwrapped.source.add_drawer(self._draw)
 
     @property
     def progress(self) -> float:
@@ -52,12 +53,9 @@ class FailureReplay:
                 if not success[i]:
                     self.scenes = [*self.scenes, scene][-self.size :]
 
-    def _draw(self, i: int) -> ep.Episode:
+    def _draw(self, i: int, draw: Draw) -> ep.Episode:
         again = len(self.scenes) >= 8 and self.rng.random() < self.share
-        if again:
-            scene = self.scenes[int(self.rng.integers(len(self.scenes)))]
-        else:
-            scene = self.core.draw(i)
+        scene = self.scenes[int(self.rng.integers(len(self.scenes)))] if again else draw(i)
         self._ended[i], self._now[i] = self._now[i], scene
         return scene
 

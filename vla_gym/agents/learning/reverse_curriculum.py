@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from vla_gym.envs.listeners import Listener
 from vla_gym.geometry.rotations import TOOL_DOWN, quat_about, quat_to_mat
 from vla_gym.skills.motions import HOVER
 from vla_gym.world.grasping import HOME_TOOL, grasp_turn
@@ -95,7 +96,7 @@ class Starts:
         world.forward(ids)
 
 
-class ReverseCurriculum:
+class ReverseCurriculum(Listener):
     """Moves the beginning backwards from success, as far as it is mastered.
 
     Most episodes begin near the frontier, the others anywhere between it and success. Every
@@ -125,7 +126,7 @@ class ReverseCurriculum:
         n = venv.num_envs
         self.at, self._ended = np.full(n, HOME), np.full(n, HOME)
         self._state = np.array([step, 0.0, 0.0])  # frontier, episodes near it, successes
-        self.starts.core.on_begin = self._begin
+        self.starts.core.add_listener(self)
 
     @property
     def frontier(self) -> float:
@@ -163,7 +164,13 @@ class ReverseCurriculum:
     def _near(self) -> float:
         return self.frontier - 2 * self.step if self.frontier < HOME else HOME
 
-    def _begin(self, ids: NDArray[np.int64]) -> None:
+    def on_episode_start(self, venv: Any, ids: NDArray[np.int64]) -> None:
+        """Move the start of episodes that have just been set up.
+
+        Args:
+            venv: The environment.
+            ids: Sub-environments. Shape (m,).
+        """
         self._ended[ids] = self.at[ids]
         for i in ids:
             low = self._near if self.rng.random() < 0.7 else 0.0

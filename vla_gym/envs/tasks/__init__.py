@@ -1,5 +1,7 @@
 """One file per task, data only; `TASKS` maps a task's name to it, `MIXTURES` a name to several."""
 
+from collections.abc import Sequence
+
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks.arrange import ARRANGE
 from vla_gym.envs.tasks.avoid import AVOID
@@ -16,6 +18,7 @@ from vla_gym.envs.tasks.slide import SLIDE
 from vla_gym.envs.tasks.sort import SORT
 from vla_gym.envs.tasks.stack import STACK
 from vla_gym.envs.tasks.upright import UPRIGHT
+from vla_gym.errors import UnknownNameError
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -33,3 +36,21 @@ MIXTURES: dict[str, tuple[Task, ...]] = {
 }
 """Tasks of which each episode draws one."""
 MIXTURES["Tabletop"] = (*TASKS.values(), *ARRANGE, *DRAWER, *INFEASIBLE)
+
+
+def find_tasks(task: str | Task | Sequence[Task]) -> tuple[Task, ...]:
+    """The tasks that an argument stands for.
+
+    Args:
+        task: Name in `TASKS` or `MIXTURES`, a task, or several.
+
+    Raises:
+        UnknownNameError: If the name is unknown.
+    """
+    if isinstance(task, Task):
+        return (task,)
+    if not isinstance(task, str):
+        return tuple(task)
+    if task not in TASKS and task not in MIXTURES:
+        raise UnknownNameError("task", task, (*TASKS, *MIXTURES))
+    return MIXTURES.get(task) or (TASKS[task],)

@@ -1,0 +1,47 @@
+"""The action space, and the check of actions against it."""
+
+from __future__ import annotations
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from vla_gym.errors import InvalidActionError
+
+ACTION_NAMES = ("dx", "dy", "dz", "rx", "ry", "rz", "gripper", "terminate")
+"""Names of the numbers of an action; the last one exists only with the terminate action."""
+_SLACK = 1e-6
+"""Rounding that is no violation of the bounds."""
+
+
+def action_space(terminate: bool) -> spaces.Box:
+    """The space of one sub-environment's action.
+
+    Args:
+        terminate: Whether an eighth number can end the episode.
+    """
+    return spaces.Box(-1.0, 1.0, (8 if terminate else 7,), np.float32)
+
+
+def checked_actions(actions: NDArray, n: int, terminate: bool) -> NDArray[np.float64]:
+    """Actions as float64.
+
+    Args:
+        actions: Shape (n, 7), or (n, 8) with the terminate action.
+        n: Number of sub-environments.
+        terminate: Whether there is a terminate action.
+
+    Raises:
+        InvalidActionError: If the shape is wrong, or a number is not finite or not in [-1, 1].
+    """
+    actions, shape = np.asarray(actions, np.float64), (n, 8 if terminate else 7)
+    if actions.shape != shape:
+        raise InvalidActionError(f"Actions must have shape {shape}, got {actions.shape}.")
+    bad = ~(np.abs(actions) <= 1.0 + _SLACK)  # also catches nan
+    if bad.any():
+        i, k = np.argwhere(bad)[0]
+        raise InvalidActionError(
+            f"Action number {k} ({ACTION_NAMES[k]}) of sub-environment {i} is {actions[i, k]}. All"
+            " must be finite and lie in [-1, 1]; clip them, or look for nan in the policy."
+        )
+    return actions

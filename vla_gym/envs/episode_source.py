@@ -1,0 +1,249 @@
+"""`EpisodeSource`: where the episodes of n sub-environments come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator, SeedSequence
+from numpy.typing import NDArray
+
+from vla_gym.envs.episode import Episode
+from vla_gym.envs.splits import rng_for
+from vla_gym.envs.task import Axes, Task
+from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
+
+Draw = Callable[[int], Episode]
+"""Draws the next episode of a sub-environment."""
+Drawer = Callable[[int, Draw], Episode]
+"""Chooses the next episode of sub-environment i; calls the second argument to draw one."""
+
+RESET_OPTIONS = ("instruction", "same_scene", "roles", "reset_mask")
+"""Keys of the `options` of `reset`."""
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class EpisodeRequest:
+    """What the options of a reset ask for, one entry per sub-environment to reset."""
+
+    instructions: tuple[str | None, ...]
+    """Instructions to draw a scene for; None draws one freely."""
+    roles: tuple[Mapping[str, int] | None, ...]
+    """Role -> slot, to change in the present scene."""
+    same_scene: bool = False
+    """Whether the present scenes are kept."""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], n: int) -> EpisodeRequest:
+        """Check reset options; `reset_mask` is left to the environment.
+
+        Args:
+            options: As of `TabletopVectorEnv.reset`.
+            n: Number of sub-environments to reset.
+
+        Raises:
+            InvalidConfigError: If they contradict each other or have the wrong length.
+        """
+        text, roles = options.get("instruction"), options.get("roles")
+        same_scene = bool(options.get("same_scene"))
+        if roles is not None and not same_scene:
+            raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
+        if roles is not None and text is not None:
+            raise InvalidConfigError("Give either roles or an instruction, not both.")
+        single = isinstance(text, (str, type(None)))
+        texts = (text,) * n if single else tuple(text)
+        wanted = (roles,) * n if isinstance(roles, (Mapping, type(None))) else tuple(roles)
+        for what, given in (("instructions", texts), ("role assignments", wanted)):
+            if len(given) != n:
+                raise InvalidConfigError(
+                    f"{len(given)} {what} were given for {n} sub-environments."
+                )
+        return cls(texts, wanted, same_scene)
+
+    def of_rows(self, mask: NDArray[np.bool_]) -> EpisodeRequest:
+        """The part for some of the sub-environments. Shape (n,)."""
+
+        def picked(values: tuple) -> tuple:
+            return tuple(value for value, chosen in zip(values, mask, strict=True) if chosen)
+
+        return replace(self, instructions=picked(self.instructions), roles=picked(self.roles))
+
+
+class EpisodeSource:
+    """Draws episodes from one random stream per sub-environment.
+
+    Args:
+        tasks: Tasks of which each episode draws one.
+        n: Number of sub-environments.
+        n_slots: Object slots of each.
+        split: One of `vla_gym.envs.splits.SPLITS`.
+        axes: Generalisation axes that are switched on.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], n: int, n_slots: int, split: str, axes: Axes = frozenset()
+    ) -> None:
+        self.tasks, self.n, self.n_slots = tuple(tasks), n, n_slots
+        self.split, self.axes = split, axes
+        self.rngs: list[Generator] = []
+        """One stream per sub-environment; none before the first `seed`."""
+        self._drawers: list[Drawer] = []
+
+    def seed(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None] | None:
+        """Restart random streams.
+
+        Args:
+            seed: Sub-environment k gets seed + k; or one seed each, None to continue its stream.
+                None continues all, or seeds them from the operating system the first time.
+
+        Returns:
+            The seeds used, or None if all streams continue.
+
+        Raises:
+            InvalidConfigError: If there are too few or too many seeds.
+        """
+        if seed is None and self.rngs:
+            return None
+        if seed is None:
+            seed = int(SeedSequence().generate_state(1, np.uint64)[0])
+        single = isinstance(seed, (int, np.integer))
+        seeds = list(range(seed, seed + self.n)) if single else list(seed)
+        if len(seeds) != self.n:
+            raise InvalidConfigError(
+                f"{len(seeds)} seeds were given for {self.n} sub-environments."
+            )
+        fresh = [None if s is None else rng_for(self.split, int(s)) for s in seeds]
+        old = self.rngs or [rng_for(self.split, i) for i in range(self.n)]
+        self.rngs = [o if f is None else f for o, f in zip(old, fresh, strict=True)]
+        return seeds
+
+    # ---- drawers ------------------------------------------------------------------------------
+
+    def add_drawer(self, drawer: Drawer) -> None:
+        """Let a function choose the episodes that are drawn without a given instruction.
+
+        Drawers form a chain: the one added last is asked first, and may call the one before it.
+
+        Args:
+            drawer: Called with the sub-environment and a function that draws its next episode.
+        """
+        self._drawers.append(drawer)
+
+    def remove_drawer(self, drawer: Drawer) -> None:
+        """Remove a drawer that was added."""
+        self._drawers.remove(drawer)
+
+    # ---- drawing ------------------------------------------------------------------------------
+
+    def episodes(
+        self, ids: NDArray[np.int64], request: EpisodeRequest, present: Sequence[Episode]
+    ) -> list[Episode]:
+        """The episodes that start next.
+
+        Args:
+            ids: Sub-environments. Shape (m,).
+            request: What is asked for in each of them.
+            present: The present episodes of all sub-environments; none before the first reset.
+
+        Raises:
+            InvalidConfigError: If there is no present scene, or a role cannot be played.
+            InstructionError: If an instruction is not understood or does not fit.
+        """
+        if request.same_scene:
+            if not present:
+                raise InvalidConfigError("same_scene needs a scene: call reset() once before.")
+            return [
+                self._same_scene(int(i), present[i], roles, text)
+                for i, roles, text in zip(ids, request.roles, request.instructions, strict=True)
+            ]
+        return [
+            self.draw(int(i)) if text is None else self._for_instruction(int(i), text)
+            for i, text in zip(ids, request.instructions, strict=True)
+        ]
+
+    def draw(self, i: int) -> Episode:
+        """The next episode of sub-environment i; its stream advances."""
+        return self._draw(i, len(self._drawers))
+
+    def _draw(self, i: int, level: int) -> Episode:
+        if level:
+            return self._drawers[level - 1](i, lambda j: self._draw(j, level - 1))
+        rng, tasks = self.rngs[i], self.tasks
+        k = int(rng.integers(len(tasks))) if len(tasks) > 1 else 0
+        return replace(Episode.draw(tasks[k], rng, self.n_slots, self.axes), task=k)
+
+    def _for_instruction(self, i: int, text: str) -> Episode:
+        """An episode whose scene an instruction fits, of the first task that understands it."""
+
+        def drawn(task: Task) -> Episode:
+            wishes = task.read(text)[0]
+            return Episode.draw(task, self.rngs[i], self.n_slots, self.axes, wishes, text)
+
+        return self._first_task(drawn)
+
+    def _same_scene(
+        self, i: int, old: Episode, roles: Mapping[str, int] | None, text: str | None
+    ) -> Episode:
+        """The present scene, with other roles or another instruction if one is given."""
+        if text is not None:
+            return self._first_task(lambda task: old.with_instruction(task, text))
+        if roles:
+            return old.with_changed_roles(self.tasks[old.task], roles, self.rngs[i], self.axes)
+        return old
+
+    def _first_task(self, make: Callable[[Task], Episode]) -> Episode:
+        """The episode of the first task that can make one.
+
+        Raises:
+            InstructionError: If none can: the error that understood most of the instruction.
+        """
+        errors: list[InstructionError] = []
+        for k, task in enumerate(self.tasks):
+            try:
+                return replace(make(task), task=k)
+            except InstructionError as error:
+                errors.append(error)
+        raise max(errors, key=lambda error: error.understood)
+
+    # ---- state --------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, NDArray]:
+        """The random streams, as copies of plain arrays."""
+        return {"rng": np.array([_pack_rng(rng) for rng in self.rngs], np.uint64)}
+
+    def set_state(self, state: Mapping[str, NDArray]) -> None:
+        """Return to a state from `get_state`."""
+        self.rngs = [_unpack_rng(row) for row in state["rng"]]
+
+
+def check_option_names(options: Mapping[str, Any]) -> None:
+    """Check the keys of reset options.
+
+    Raises:
+        UnknownNameError: If one does not exist.
+    """
+    for name in options:
+        if name not in RESET_OPTIONS:
+            raise UnknownNameError("reset option", name, RESET_OPTIONS)
+
+
+def _pack_rng(rng: Generator) -> NDArray[np.uint64]:
+    """A PCG64 generator's state. Shape (6,)."""
+    state: Any = rng.bit_generator.state
+    words = [state["state"][key] >> shift & _MASK for key in ("state", "inc") for shift in (0, 64)]
+    return np.array([*words, state["has_uint32"], state["uinteger"]], np.uint64)
+
+
+def _unpack_rng(row: NDArray) -> Generator:
+    low, high, inc_low, inc_high, has, value = (int(x) & _MASK for x in row)
+    bits = np.random.PCG64()
+    bits.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": low | high << 64, "inc": inc_low | inc_high << 64},
+        "has_uint32": has,
+        "uinteger": value,
+    }
+    return Generator(bits)
