@@ -68,7 +68,7 @@ def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[s
     clock.watch(core.world.batch, "step", "physics")
     clock.watch(core.renderer, "render", "rendering")
     clock.watch(core._controller, "apply", "controller")
-    clock.watch(core, "_judge", "predicates")
+    clock.watch(core.judge, "step", "predicates")
     clock.watch(core, "_begin", "resets")
     encoder: Any = None
     if mode == "clip":
