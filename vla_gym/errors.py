@@ -1,4 +1,4 @@
-"""The one exception tree of the package: every message names the fault, the choices, the remedy."""
+"""Exceptions of the package. A message says what was wrong, which values are valid, what to do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import difflib
 from collections.abc import Iterable
 
 
+MAX_MESSAGE = 400
+"""Maximum length of a message with a list of names."""
+
+
 class VlaGymError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Base class of all exceptions that this package raises deliberately."""
 
 
 class InvalidConfigError(VlaGymError, ValueError):
@@ -15,23 +19,22 @@ class InvalidConfigError(VlaGymError, ValueError):
 
 
 class UnknownNameError(InvalidConfigError):
-    """A name is not in the list it was looked up in.
+    """A name is not one of the valid names.
 
     Args:
-        what: What the name stands for, for example ``"task"``.
+        what: What is named, for example ``"task"``.
         name: The name that was given.
-        valid: The names that would have been accepted.
-        remedy: One more sentence on how to go on.
+        valid: The valid names; the message lists as many as fit.
+        remedy: One more sentence on what to do.
     """
 
     def __init__(self, what: str, name: object, valid: Iterable[str], remedy: str = "") -> None:
         names = [str(v) for v in valid]
         close = difflib.get_close_matches(str(name), names, n=3)
         hint = f" Did you mean {', '.join(map(repr, close))}?" if close else ""
-        message = (
-            f"Unknown {what} {name!r}.{hint} Valid: {', '.join(map(repr, names)) or '(none)'}."
-        )
-        super().__init__(f"{message} {remedy}".rstrip())
+        room = MAX_MESSAGE - len(f"Unknown {what} {name!r}.{hint} Valid: . {remedy}")
+        listed = _listed(names, room)
+        super().__init__(f"Unknown {what} {name!r}.{hint} Valid: {listed}. {remedy}".rstrip())
 
 
 class InvalidActionError(VlaGymError, ValueError):
@@ -39,11 +42,12 @@ class InvalidActionError(VlaGymError, ValueError):
 
 
 class InstructionError(VlaGymError, ValueError):
-    """A sentence cannot be built or understood.
+    """An instruction cannot be generated or understood.
 
     Args:
         message: What is wrong.
-        understood: How much of the sentence made sense; the higher, the more to the point.
+        understood: How much of the instruction was understood. Of the errors of several tasks, the
+            one with the highest number is reported.
     """
 
     def __init__(self, message: str, understood: int = 0) -> None:
@@ -56,11 +60,11 @@ class PlacementError(VlaGymError, RuntimeError):
 
 
 class RenderingError(VlaGymError, RuntimeError):
-    """No offscreen OpenGL context could be made."""
+    """No offscreen OpenGL context could be created."""
 
 
 class CheckpointError(VlaGymError, RuntimeError):
-    """A checkpoint is missing, corrupt, or belongs to something else."""
+    """A checkpoint is missing, damaged, or does not fit."""
 
 
 class MissingDependencyError(VlaGymError, ImportError):
@@ -68,12 +72,22 @@ class MissingDependencyError(VlaGymError, ImportError):
 
 
 class HubError(VlaGymError, RuntimeError):
-    """Weights could not be fetched from a model hub."""
+    """Weights could not be downloaded from a model hub."""
 
 
 class PlanError(VlaGymError, ValueError):
-    """A planner's answer is no plan that could be executed here."""
+    """A planner's answer is not a plan that can be executed in this scene."""
 
 
 class PlannerUnavailableError(VlaGymError, RuntimeError):
-    """The server of a language model did not answer, or refused to."""
+    """The server of a language model did not answer, or refused the request."""
+
+
+def _listed(names: list[str], room: int) -> str:
+    """The names in quotes, separated by commas; as many as fit into so many characters."""
+    whole = ", ".join(map(repr, names)) or "(none)"
+    kept = len(names)
+    while len(whole) > room and kept > 1:
+        kept -= 1
+        whole = ", ".join(map(repr, names[:kept])) + f" and {len(names) - kept} more"
+    return whole

@@ -109,15 +109,15 @@ def test_bad_input(env_id):
 
 
 def test_language_use_of_one_who_knows_and_one_who_does_not_care():
-    from vla_gym.evaluation.language_use import WORDINGS, language_use
+    from vla_gym.evaluation.language_use import REWORDINGS, language_use
 
     use = language_use("VLAReach-v0", "expert", 4, num_envs=4)
-    assert all(k == 4 for name, k, _ in use.rows() if name != "wrong object taken")
-    sentences = [r.instruction for r in use.told.records]
-    for name in WORDINGS:
+    assert all(k == 4 for name, k, _ in use.rows() if name != "wrong object grasped")
+    sentences = [r.instruction for r in use.original.records]
+    for name in REWORDINGS:
         assert [r.instruction for r in use.reworded[name].records] != sentences
     assert use.swapped is not None and use.consistent == 4 and not use.blind
-    assert "all wordings end alike" in str(use)
+    assert "same outcome in all wordings" in str(use)
     assert use.to_dict()["language_use"]["success"]["count"] == 4
     assert language_use("VLASort-v0", "random", 2, num_envs=2).swapped is None
 
@@ -130,7 +130,7 @@ def test_swapped_sentences_ask_for_other_things_on_the_same_scenes():
     pairs = zip(plain.records, other.records, strict=True)
     assert all(a.instruction != b.instruction for a, b in pairs)
     assert other.successes == 6 and other.env_kwargs["swap"]
-    with pytest.raises(InvalidConfigError, match="no other things"):
+    with pytest.raises(InvalidConfigError, match="has no other things"):
         evaluate("VLASort-v0", "expert", 2, swap=True)
 
 

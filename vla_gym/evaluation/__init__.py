@@ -1,4 +1,4 @@
-"""Measuring policies: a fixed protocol, honest intervals, films."""
+"""Evaluation of policies: a fixed protocol, confidence intervals, videos."""
 
 from vla_gym.evaluation.protocol import EpisodeRecord, EvalResult, Policy, evaluate
 from vla_gym.evaluation.statistics import Interval, wilson

@@ -1,11 +1,9 @@
-"""`evaluate`: run a policy for so many episodes on consecutive seeds and count."""
+"""The evaluation protocol: one episode per seed, on consecutive seeds of a split."""
 
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -17,11 +15,10 @@ from vla_gym import ENV_IDS
 from vla_gym.agents.policies.registry import NAMES, Policy, PolicyFactory, policy_factory
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.evaluation.instruction_change import Rewording, swap_options
 from vla_gym.evaluation.records import EpisodeRecord, EvalResult
 
-__all__ = ["NAMES", "EpisodeRecord", "EvalResult", "Policy", "evaluate", "Wording", "run_episodes"]
-
-_DECIDING = ("vla_gym", "mujoco", "gymnasium", "numpy", "torch", "open_clip_torch")
+_VERSIONED = ("vla_gym", "mujoco", "gymnasium", "numpy", "torch", "open_clip_torch")
 
 
 def evaluate(
@@ -36,31 +33,31 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     venv: Any = None,
     swap: bool = False,
-    wording: Wording | None = None,
+    wording: Rewording | None = None,
     blind: str | None = None,
     listeners: Sequence[Listener] = (),
 ) -> EvalResult:
     """Run a policy on the seeds seed, seed + 1, ... of a split, one episode each.
 
-    An episode is decided by its seed and by the policy, not by how many worlds run side by side;
-    a policy that samples from one stream for all worlds breaks that, a deterministic one does not.
+    An episode depends on its seed and the policy only, not on the number of sub-environments, as
+    long as the policy does not draw the actions of all of them from one random stream.
 
     Args:
         env_id: For example ``"VLAPickPlace-v0"``.
         policy: ``"expert"``, ``"random"``, a checkpoint, or a function from the vector
             environment to a policy.
-        episodes: How many episodes.
+        episodes: Number of episodes.
         split: ``"train"``, ``"validation"`` or ``"test"``. Choose on validation, test once.
         seed: Seed of the first episode.
-        num_envs: Worlds side by side.
+        num_envs: Number of sub-environments.
         env_kwargs: Further arguments of the environment.
-        name: What to call the policy in the result.
-        on_progress: Called with the episodes done and the successes among them.
-        venv: An environment made so before, to be used again; it is left open.
-        swap: Ask, on each seed's scene, for another thing than the seed's own sentence does: the
-            pictures are the same byte for byte, so only the words can tell the policy.
-        wording: Say, on each seed's scene, the same thing in other words.
-        blind: What to hide from a checkpoint's policy: ``"instruction"`` or ``"image"``.
+        name: Name of the policy in the result.
+        on_progress: Called with the number of episodes done and of successes among them.
+        venv: An environment of the same id and arguments, to be reused; it is not closed.
+        swap: Ask on each seed's scene for another object than the seed's own instruction does. The
+            first images are identical, so that only the instruction can guide the policy.
+        wording: Give the same task on each seed's scene in other words.
+        blind: Input hidden from a trained policy: ``"instruction"`` or ``"image"``.
         listeners: Called for the counted episodes, as in `run_episodes`.
 
     Raises:
@@ -73,26 +70,26 @@ def evaluate(
         )
     hidden = {} if blind is None or policy in NAMES else {"blind": blind}
     factory = policy_factory(policy, **hidden) if isinstance(policy, str) else policy
-    retell = swapped if swap else wording.retell if wording else None
+    change = swap_options if swap else wording.reset_options if wording else None
     kwargs = dict(env_kwargs or {})
     if policy in NAMES and "cameras" not in kwargs:
-        kwargs["cameras"] = ()  # neither looks at pictures
-    begun = time.monotonic()
-    borrowed = venv is not None
-    if not borrowed:
+        kwargs["cameras"] = ()  # neither uses images
+    start_s = time.monotonic()
+    reused = venv is not None
+    if not reused:
         venv = make_venv(env_id, min(num_envs, episodes), split=split, **kwargs)
     try:
         actor = factory(venv)
         records: list[EpisodeRecord] = []
         while len(records) < episodes:
             wanted = min(venv.num_envs, episodes - len(records))
-            start = seed + len(records)
-            records += run_episodes(venv, actor, start, wanted, listeners, retell=retell)
+            first = seed + len(records)
+            records += run_episodes(venv, actor, first, wanted, listeners, change=change)
             if on_progress:
                 on_progress(len(records), sum(r.success for r in records))
         stages = _stage_names(venv)
     finally:
-        if not borrowed:
+        if not reused:
             venv.close()
     return EvalResult(
         policy=name or (policy if isinstance(policy, str) else type(actor).__name__),
@@ -102,13 +99,13 @@ def evaluate(
         records=tuple(records),
         stages=stages,
         env_kwargs=kwargs | ({"swap": True} if swap else {}) | hidden,
-        wall_s=time.monotonic() - begun,
+        wall_s=time.monotonic() - start_s,
         versions=_versions(),
     )
 
 
 def make_venv(env_id: str, num_envs: int, **kwargs: Any) -> Any:
-    """The batched environment of that id.
+    """Make the vector environment of an id.
 
     Raises:
         UnknownNameError: If no such id is registered.
@@ -126,38 +123,38 @@ def run_episodes(
     seed: int,
     episodes: int,
     listeners: Sequence[Listener] = (),
-    retell: Callable[[Any], Mapping[str, Any]] | None = None,
+    change: Callable[[Any], Mapping[str, Any]] | None = None,
     asked: str | None = None,
 ) -> list[EpisodeRecord]:
-    """Run one episode in each of the first worlds, to its end.
+    """Run one complete episode in each of the first sub-environments.
 
-    A world that is done early starts over by itself; what happens there is not counted, and its
-    actions are zero.
+    A sub-environment whose episode ends early is reset by itself; its further episodes are not
+    counted, and its actions are zero.
 
     Args:
         venv: The environment.
-        policy: Acts in all its worlds.
-        seed: World k is reset with seed + k.
-        episodes: How many worlds count, at most ``venv.num_envs``.
+        policy: Acts in all sub-environments.
+        seed: Sub-environment k is reset with seed + k.
+        episodes: Number of sub-environments that count, at most ``venv.num_envs``.
         listeners: Called for the counted episodes only. ``on_episode_start`` follows the reset;
             ``on_step`` follows each step, when sub-environments whose episode ended have already
             been reset: ``event.infos`` holds the infos of the ended episode, and
             ``event.running`` marks the episodes that count and were running in this step.
-        retell: From the environment to reset options with which each seed's scene is told anew.
-        asked: A sentence; scenes are then drawn in which it makes sense.
+        change: From the environment to reset options that change the instructions, not the scenes.
+        asked: An instruction; scenes are then drawn in which it makes sense.
 
     Returns:
-        One record a world, in the order of the seeds.
+        One record per counted sub-environment, in the order of the seeds.
     """
     n = venv.num_envs
-    # seeds beyond the wanted ones only fill the batch
+    # sub-environments that do not count are seeded too: the batch has a fixed size
     options = None if asked is None else {"instruction": asked}
     obs, infos = venv.reset(seed=[seed + k for k in range(n)], options=options)
-    if retell is not None:
-        obs, infos = venv.reset(options={"same_scene": True, **retell(venv)})
+    if change is not None:
+        obs, infos = venv.reset(options={"same_scene": True, **change(venv)})
     tasks = infos.get("task", [""] * n)
     policy.reset(np.ones(n, bool), obs)
-    sentences = tuple(obs["instruction"])
+    instructions = tuple(obs["instruction"])
     running = np.arange(n) < episodes
     for listener in listeners:
         listener.on_episode_start(venv, np.flatnonzero(running))
@@ -184,7 +181,7 @@ def run_episodes(
     return [
         EpisodeRecord(
             seed=seed + k,
-            instruction=sentences[k],
+            instruction=instructions[k],
             success=bool(success[k]),
             success_at_end=bool(at_end[k]),
             steps=int(steps[k]),
@@ -195,53 +192,6 @@ def run_episodes(
         )
         for k in range(episodes)
     ]
-
-
-@dataclass(frozen=True)
-class Wording:
-    """Another way to say the same thing."""
-
-    axes: tuple[str, ...] = ()
-    """Out of "phrasings" and "nouns": what may be new about the words."""
-    seed: int = 0
-    """Chooses among the sentences."""
-
-    def retell(self, venv: Any) -> dict[str, Any]:
-        """Reset options that say each world's task in other words."""
-        core, told = venv.unwrapped, []
-        for e in core.episodes:
-            task, scene = core.tasks[e.task], zlib.crc32(e.instruction.encode())
-            rng = np.random.default_rng([self.seed, scene])
-            told.append(task.say(e.binding, e.pos, rng, frozenset(self.axes)))
-        return {"instruction": told}
-
-
-def swapped(venv: Any) -> dict[str, Any]:
-    """Reset options that ask for another thing in each world."""
-    return {"roles": other_roles(venv)}
-
-
-def other_roles(venv: Any) -> list[dict[str, int]]:
-    """For each world, the first role's slot changed to another thing that could play it.
-
-    Raises:
-        InvalidConfigError: If a scene has no other.
-    """
-    core, chosen = venv.unwrapped, []
-    for episode in core.episodes:
-        task = core.tasks[episode.task]
-        role = next(iter(task.roles))
-        kinds = task.roles[role].kinds + task.roles[role].novel_kinds
-        taken = set(episode.binding.roles.values())
-        specs = episode.binding.specs
-        free = [i for i, s in enumerate(specs) if s.kind in kinds and i not in taken]
-        if role not in episode.binding.roles or not free:
-            raise InvalidConfigError(
-                f"{task.name} has no other {role} to ask for where {episode.instruction!r} is said."
-                " Sentences can be swapped on tasks whose first role is one thing of several."
-            )
-        chosen.append({role: free[0]})
-    return chosen
 
 
 def _notify(listeners: Sequence[Listener], venv: Any, event: StepEvent) -> None:
@@ -283,7 +233,7 @@ def _stage_names(venv: Any) -> tuple[str, ...]:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for name in _DECIDING:
+    for name in _VERSIONED:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

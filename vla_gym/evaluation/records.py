@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: one record an episode, summed up with intervals, as JSON."""
+"""Results of an evaluation: one record per episode, a summary with intervals, JSON."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.statistics import Interval, format_rate, wilson
 from vla_gym.io import to_plain, write_json
 
-SCHEMA = "vla_gym/evaluation/1"
+RESULT_SCHEMA = "vla_gym/evaluation/1"
 """Name and version of the JSON layout."""
 
 
 @dataclass(frozen=True)
 class EpisodeRecord:
-    """What happened in one episode."""
+    """Outcome of one episode."""
 
     seed: int
-    """Seed the world was reset with; with the id and the split it gives the episode back."""
+    """Seed of the reset; together with the id and the split it reproduces the episode."""
     instruction: str
-    """The sentence."""
+    """The instruction that was given."""
     success: bool
     """The goal held at some step."""
     success_at_end: bool
@@ -33,11 +33,11 @@ class EpisodeRecord:
     stage: int
     """Highest stage reached, 0 for none; `EvalResult.stages` names them."""
     wrong_object: bool
-    """Another object than the named one was taken."""
+    """Another object than the named one was grasped."""
     episode_return: float
     """Sum of rewards."""
     task: str = ""
-    """Which of the environment's tasks it was."""
+    """Name of the task, one of the environment's tasks."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class EvalResult:
     wall_s: float = 0.0
     """Time the evaluation took [s]."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Versions of the packages that decide the outcome."""
+    """Versions of the packages that the outcome depends on."""
 
     @property
     def n(self) -> int:
@@ -80,15 +80,15 @@ class EvalResult:
 
     @property
     def by_task(self) -> dict[str, tuple[int, int]]:
-        """Successes and episodes of each task, in alphabetical order; of one task, nothing."""
+        """Successes and episodes of each task, by name; empty if there is only one task."""
         names = sorted({r.task for r in self.records})
         if len(names) < 2:
             return {}
-        won = {name: [r.success for r in self.records if r.task == name] for name in names}
-        return {name: (sum(rows), len(rows)) for name, rows in won.items()}
+        outcomes = {name: [r.success for r in self.records if r.task == name] for name in names}
+        return {name: (sum(rows), len(rows)) for name, rows in outcomes.items()}
 
     def __str__(self) -> str:
-        """One line for people."""
+        """The success rate in one line."""
         last = self.seed + max(self.n - 1, 0)
         return (
             f"{self.policy} on {self.env_id} ({self.split}, seeds {self.seed} to {last}): "
@@ -96,10 +96,10 @@ class EvalResult:
         )
 
     def summary(self) -> dict[str, Any]:
-        """Everything but the single episodes, ready for JSON."""
+        """Everything except the episodes, in the types of JSON."""
         reached = [sum(r.stage > i for r in self.records) for i in range(len(self.stages))]
         return {
-            "schema": SCHEMA,
+            "schema": RESULT_SCHEMA,
             "policy": self.policy,
             "env_id": self.env_id,
             "env_kwargs": to_plain(self.env_kwargs),
@@ -118,11 +118,11 @@ class EvalResult:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The summary and every episode, ready for JSON."""
+        """The summary and every episode, in the types of JSON."""
         return {**self.summary(), "episodes": [asdict(r) for r in self.records]}
 
     def save(self, path: str | Path) -> Path:
-        """Write `to_dict` as JSON and return where."""
+        """Write `to_dict` as JSON and return the path."""
         return write_json(path, self.to_dict())
 
     @classmethod
@@ -130,11 +130,17 @@ class EvalResult:
         """Read what `save` wrote.
 
         Raises:
-            InvalidConfigError: If the file is no such result.
+            InvalidConfigError: If the file is not an evaluation with episodes.
         """
         data = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA or "episodes" not in data:
-            raise InvalidConfigError(f"{path} is not an evaluation with episodes ({SCHEMA}).")
+        if (
+            not isinstance(data, dict)
+            or data.get("schema") != RESULT_SCHEMA
+            or "episodes" not in data
+        ):
+            raise InvalidConfigError(
+                f"{path} is not an evaluation with episodes ({RESULT_SCHEMA})."
+            )
         return cls(
             policy=data["policy"],
             env_id=data["env_id"],
@@ -153,7 +159,7 @@ class EvalResult:
 
 
 def rate(k: int, n: int) -> dict[str, float | int | None]:
-    """Count, share and 95% Wilson interval, ready for JSON."""
+    """Count, share and 95% Wilson interval, in the types of JSON."""
     low, high = wilson(k, n)
     return {
         "count": k,

@@ -1,4 +1,4 @@
-"""Intervals for success rates and robust means for returns; numpy and the standard library only."""
+"""Confidence intervals of success rates, robust means of returns; needs only numpy."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Interval(NamedTuple):
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion.
 
-    Unlike the textbook "p +- 1.96 s" it never leaves [0, 1] and says something sensible at 0 or n
+    Unlike the normal approximation "p +- 1.96 s" it stays within [0, 1] and is usable at 0 or n
     successes (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small n).
 
     Args:
         successes: How many of the `n` episodes succeeded.
-        n: How many episodes were run; 0 gives (0, 1), for nothing is known.
+        n: How many episodes were run; 0 gives (0, 1).
         confidence: Coverage, in (0, 1).
 
     Raises:
@@ -41,17 +41,17 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     p, z2 = successes / n, z * z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = z / (1 + z2 / n) * (p * (1 - p) / n + z2 / (4 * n * n)) ** 0.5
-    # at the ends the bound is 0 or 1 exactly; rounding must not say otherwise
+    # at 0 and n successes the bound is exactly 0 or 1, whatever rounding says
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return Interval(low, high)
 
 
 def iqm(values: ArrayLike) -> float:
-    """Interquartile mean: the mean of the middle half, without the luckiest and unluckiest quarter.
+    """Interquartile mean: the mean without the highest and the lowest quarter of the values.
 
-    When n is not a multiple of four, the values at the quartile edges count in part, so that
-    exactly half of the weight is kept.
+    When n is not a multiple of four, the values at the quartile edges are weighted so that exactly
+    half of the total weight is kept.
 
     Args:
         values: Scores. Shape (n,).
@@ -74,7 +74,7 @@ def bootstrap(
 ) -> Interval:
     """Percentile bootstrap interval, resampled within each group.
 
-    Groups are strata such as tasks or training seeds; each keeps its size in every resample.
+    Groups are strata such as tasks or training seeds; resamples keep the size of each.
 
     Args:
         groups: Scores of each stratum; each of shape (n_g,).
@@ -103,13 +103,13 @@ def bootstrap(
 def paired_difference(
     a: ArrayLike, b: ArrayLike, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, Interval]:
-    """How much better `a` did than `b` on the same episodes.
+    """Mean difference between two policies on the same episodes.
 
-    Pairing takes out what both share (an easy or a hard start), so that a small difference shows
-    with fewer episodes.
+    Pairing removes the variance that both share (easy and hard starts), so that fewer episodes
+    are needed to show a small difference.
 
     Args:
-        a: Scores, one an episode. Shape (n,).
+        a: Scores, one per episode. Shape (n,).
         b: Scores of the same episodes in the same order. Shape (n,).
         confidence: Coverage, in (0, 1).
         seed: Seed of the bootstrap.
@@ -118,7 +118,7 @@ def paired_difference(
         Mean difference a - b and its interval.
 
     Raises:
-        InvalidConfigError: If the two do not pair up.
+        InvalidConfigError: If the two have different lengths.
     """
     x, y = _checked(a), _checked(b)
     if x.shape != y.shape:
@@ -128,7 +128,7 @@ def paired_difference(
 
 
 def success_metrics(prefix: str, successes: int, n: int) -> dict[str, float]:
-    """Success with its interval under the names that the report draws as a curve with a band.
+    """Success with its interval, under the names that the report draws as a curve with a band.
 
     Args:
         prefix: Group, for example ``"eval"``.
@@ -144,7 +144,7 @@ def success_metrics(prefix: str, successes: int, n: int) -> dict[str, float]:
 
 
 def format_rate(successes: int, n: int, confidence: float = 0.95) -> str:
-    """A proportion as it should be read: ``"0.91 [0.86, 0.94], n=200"``."""
+    """A proportion with its interval: ``"0.91 [0.86, 0.94], n=200"``."""
     low, high = wilson(successes, n, confidence)
     return f"{successes / max(n, 1):.2f} [{low:.2f}, {high:.2f}], n={n}"
 

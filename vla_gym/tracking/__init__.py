@@ -1,4 +1,4 @@
-"""Keeping track of a run: files in its folder first, Weights & Biases beside them."""
+"""Logging of training runs: to files in the run folder, and to Weights & Biases."""
 
 from vla_gym.tracking.report import write_report
 from vla_gym.tracking.run_logger import RunLogger

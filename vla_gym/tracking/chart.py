@@ -1,4 +1,4 @@
-"""Line charts as inline SVG: axes with names, ticks, a legend, bands for intervals."""
+"""Line charts as inline SVG: labelled axes, ticks, a legend, bands for intervals."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from html import escape
 
 WIDE, NARROW = (900, 320), (440, 240)
-"""Sizes to draw at [px]; text keeps its size, so draw about as big as it will be shown."""
+"""Sizes to draw at [px]; text is not scaled, so draw at about the size of display."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 16, 14, 46
 MAX_DOTS = 40
-"""Curves of up to so many points get a dot, with its value, on each."""
+"""Curves of at most this many points get a dot with its value on each point."""
 MAX_POINTS = 300
-"""Longer curves are drawn as means of neighbouring points."""
+"""Curves with more points are drawn as means of neighbouring points."""
 N_COLOURS = 6
-"""Colours ``--c0`` to ``--c5`` of the style sheet."""
+"""The style sheet defines the colours ``--c0`` to ``--c5``."""
 
 
 @dataclass
@@ -42,9 +42,9 @@ def line_chart(
 
     Args:
         series: The curves; those without points are left out.
-        y_label: Name of the vertical axis.
-        x_label: Name of the horizontal axis.
-        y_range: Ends of the vertical axis, or None to fit.
+        y_label: Label of the vertical axis.
+        x_label: Label of the horizontal axis.
+        y_range: Limits of the vertical axis; None fits them to the data.
         size: Width and height [px].
 
     Returns:
@@ -74,7 +74,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     Args:
         low: Lower end.
         high: Upper end.
-        about: How many steps are wanted, roughly.
+        about: Approximate number of intervals.
     """
     if high <= low:
         pad = abs(low) * 0.1 or 1.0
@@ -96,7 +96,7 @@ def label(value: float) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where values lie in the picture [px]."""
+    """Maps values to positions in the drawing [px]."""
 
     size: tuple[int, int]
     x_range: tuple[float, float]

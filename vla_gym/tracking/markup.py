@@ -1,4 +1,4 @@
-"""Pieces of the report page: frame, tables, marks."""
+"""HTML elements of the report: the page, tables, cells, videos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".webp
 
 
 def page(title: str, body: str) -> str:
-    """A whole page with its style inside."""
+    """A complete page with its style sheet."""
     style = resources.files("vla_gym.tracking").joinpath("report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -25,7 +25,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     Args:
         head: Column titles; a leading ``#`` marks a column of numbers.
-        rows: Cells as HTML; those made by `num` bring their own ``<td>``.
+        rows: Cells as HTML; cells made by `num` contain their ``<td>``.
     """
     titles = "".join(
         f'<th class="num">{escape(h[1:])}</th>' if h.startswith("#") else f"<th>{escape(h)}</th>"
@@ -60,12 +60,12 @@ def cell(value: Any) -> str:
 
 
 def outcome(good: bool, yes: str = "success", no: str = "failure") -> str:
-    """A coloured word."""
+    """Text coloured as good or bad."""
     return f'<span class="{"yes" if good else "no"}">{yes if good else no}</span>'
 
 
 def interval_bar(rate: float, low: float, high: float) -> str:
-    """A proportion and its interval drawn from 0 to 1."""
+    """A proportion and its interval on a scale from 0 to 1, as a cell."""
     x, a, b = (4 + 140 * v for v in (rate, low, high))
     return (
         '<td class="range"><svg viewBox="0 0 148 16" role="img" '
@@ -79,8 +79,8 @@ def interval_bar(rate: float, low: float, high: float) -> str:
     )
 
 
-def film(suffix: str, data: str) -> str:
-    """A film or a moving picture from its base64 text."""
+def video(suffix: str, data: str) -> str:
+    """A video or an animated image, embedded as base64."""
     source = f"data:{_MIME.get(suffix, 'application/octet-stream')};base64,{data}"
     if suffix in (".gif", ".webp"):
         return f'<img alt="" src="{source}">'
@@ -88,7 +88,7 @@ def film(suffix: str, data: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 45 s, 12 min, 1 h 05 min."""
+    """A duration as text: 45 s, 12 min, 1 h 05 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""Writes `report.html` of a run folder: one file, readable in any browser, without a network."""
+"""Writes `report.html` of a run folder: one self-contained file for any browser, offline too."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from vla_gym.tracking import markup
 from vla_gym.tracking.chart import NARROW, Series, line_chart
 
 MAX_EMBEDDED_BYTES = 48_000_000
-"""Films beyond this are named, not embedded."""
+"""Total size of embedded videos; further videos are only named."""
 MAX_EPISODES = 500
-"""Longer tables of episodes are cut; the JSON file beside has them all."""
+"""Rows of a table of episodes; the JSON file has all of them."""
 
 
 @dataclass
-class Run:
-    """What a run folder holds."""
+class RunData:
+    """The contents of a run folder."""
 
     folder: Path
     config: dict[str, Any] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
-    films: list[dict[str, Any]] = field(default_factory=list)
+    videos: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def read(cls, folder: str | Path) -> Run:
-        """Read what is there; a run that broke off has less, and half a last line is skipped."""
+    def read(cls, folder: str | Path) -> RunData:
+        """Read what is there; a crashed run lacks files and may end in an incomplete line."""
         folder = Path(folder)
         run = cls(folder)
         run.config = _read_json(folder / "config.json") or {}
@@ -48,7 +48,7 @@ class Run:
         for name, into in (
             ("evaluations", run.evaluations),
             ("tables", run.tables),
-            ("videos", run.films),
+            ("videos", run.videos),
         ):
             found = (_read_json(p) for p in sorted((folder / name).glob("*.json")))
             into += sorted((d for d in found if d), key=lambda d: d.get("step", 0))
@@ -60,7 +60,7 @@ class Run:
         return [k for k in dict.fromkeys(k for row in self.metrics for k in row) if k not in fixed]
 
     def series(self, name: str) -> Series:
-        """One metric as a curve, with its band if one was written or can be computed."""
+        """One metric as a curve, with its interval if it was logged or can be computed."""
         rows = [r for r in self.metrics if r.get(name) is not None]
         rows.sort(key=lambda r: r["step"])
         curve = Series(name, [r["step"] for r in rows], [r[name] for r in rows])
@@ -74,7 +74,7 @@ class Run:
 
 
 def write_report(run_dir: str | Path) -> Path:
-    """Write the page from what lies in the run folder.
+    """Write the report from the files of a run folder.
 
     Args:
         run_dir: The folder that a `RunLogger` wrote.
@@ -82,12 +82,12 @@ def write_report(run_dir: str | Path) -> Path:
     Returns:
         ``report.html`` in that folder.
     """
-    run = Run.read(run_dir)
+    run = RunData.read(run_dir)
     sections = [
         _head(run),
         _evaluations(run),
         _curves(run),
-        _films(run),
+        _videos(run),
         _episodes(run),
         _tables(run),
         _config(run),
@@ -98,7 +98,7 @@ def write_report(run_dir: str | Path) -> Path:
     return path
 
 
-def _head(run: Run) -> str:
+def _head(run: RunData) -> str:
     facts = []
     if run.metrics:
         steps, seconds = (max(r.get(k, 0) for r in run.metrics) for k in ("step", "time_s"))
@@ -111,9 +111,9 @@ def _head(run: Run) -> str:
     return f'<h1>{escape(run.folder.name)}</h1><p class="soft">{line}</p>'
 
 
-def _evaluations(run: Run) -> str:
+def _evaluations(run: RunData) -> str:
     if not run.evaluations:
-        return "<h2>Success</h2><p>This run holds no evaluation.</p>"
+        return "<h2>Success</h2><p>This run has no evaluation.</p>"
     latest = _latest(run.evaluations)
     rows = []
     for e in latest:
@@ -136,18 +136,18 @@ def _evaluations(run: Run) -> str:
     return "<h2>Success</h2>" + markup.table(head, rows)
 
 
-def _curves(run: Run) -> str:
+def _curves(run: RunData) -> str:
     names = [n for n in run.names() if not n.endswith(("_low", "_high", "_n"))]
     success = [n for n in names if n.rsplit("/", 1)[-1] in ("success", "success_rate")]
     losses = [n for n in names if "loss" in n.rsplit("/", 1)[-1]]
     others = [n for n in names if n not in success and n not in losses]
     out = ""
-    # a single measurement is no curve; it stands in the table above
+    # a single measurement is no curve; the table above has it
     curves = [s for s in map(run.series, success) if len(set(s.x)) > 1]
     chart = line_chart(curves, "success rate", y_range=(0.0, 1.0))
     if chart:
-        note = "Bands are 95% Wilson intervals; a curve without a band came without its count."
-        out += f'<h2>Success while learning</h2><div class="card">{chart}</div>'
+        note = "Bands are 95% Wilson intervals; curves without a band were logged without a count."
+        out += f'<h2>Success during training</h2><div class="card">{chart}</div>'
         out += f'<p class="note">{note}</p>'
     if losses:
         out += f"<h2>Losses</h2>{_small_charts(run, losses)}"
@@ -156,7 +156,7 @@ def _curves(run: Run) -> str:
     return out
 
 
-def _small_charts(run: Run, names: Iterable[str]) -> str:
+def _small_charts(run: RunData, names: Iterable[str]) -> str:
     cards = []
     for name in names:
         chart = line_chart([run.series(name)], name.rsplit("/", 1)[-1], size=NARROW)
@@ -165,28 +165,28 @@ def _small_charts(run: Run, names: Iterable[str]) -> str:
     return f'<div class="grid2">{"".join(cards)}</div>'
 
 
-def _films(run: Run) -> str:
+def _videos(run: RunData) -> str:
     figures, size = [], 0
-    for film in reversed(run.films):
-        path = run.folder / "videos" / film["file"]
+    for video in reversed(run.videos):
+        path = run.folder / "videos" / video["file"]
         if not path.is_file():
             continue
         size += path.stat().st_size
-        text = f"{film['name']}, step {film['step']:,}"
-        if film.get("caption"):
-            text += f": {film['caption']}"
+        text = f"{video['name']}, step {video['step']:,}"
+        if video.get("caption"):
+            text += f": {video['caption']}"
         if size > MAX_EMBEDDED_BYTES:
             figures.append(f"<p class='note'>videos/{escape(path.name)} ({escape(text)})</p>")
             continue
         data = base64.b64encode(path.read_bytes()).decode()
         figures.append(
-            f"<figure class='card'>{markup.film(path.suffix, data)}"
+            f"<figure class='card'>{markup.video(path.suffix, data)}"
             f"<figcaption>{escape(text)}</figcaption></figure>"
         )
-    return f'<h2>Films</h2><div class="grid3">{"".join(figures)}</div>' if figures else ""
+    return f'<h2>Videos</h2><div class="grid3">{"".join(figures)}</div>' if figures else ""
 
 
-def _episodes(run: Run) -> str:
+def _episodes(run: RunData) -> str:
     out = ""
     latest = _latest(run.evaluations)
     for e in latest:
@@ -204,14 +204,14 @@ def _episodes(run: Run) -> str:
             for r in episodes[:MAX_EPISODES]
         ]
         cut = f" (the first {MAX_EPISODES} of {len(episodes)})" if len(rows) < len(episodes) else ""
-        head = ["#seed", "instruction", "outcome", "#steps", "furthest stage", "wrong object"]
+        head = ["#seed", "instruction", "outcome", "#steps", "last stage reached", "wrong object"]
         title = f"Episodes: {e['name']}, {e['policy']}, {e['split']}, step {e['step']:,}{cut}"
         out += f"<details{' open' if e is latest[-1] else ''}><summary>{escape(title)}</summary>"
         out += f"{markup.table(head, rows)}</details>"
     return out
 
 
-def _tables(run: Run) -> str:
+def _tables(run: RunData) -> str:
     out = ""
     for t in _latest(run.tables):
         columns = list(dict.fromkeys(k for row in t["rows"] for k in row))
@@ -224,7 +224,7 @@ def _tables(run: Run) -> str:
     return out
 
 
-def _config(run: Run) -> str:
+def _config(run: RunData) -> str:
     rows = [[f"<code>{escape(k)}</code>", markup.cell(v)] for k, v in _flat(run.config)]
     body = markup.table(["setting", "value"], rows)
     return f"<details><summary>Configuration</summary>{body}</details>" if rows else ""
@@ -233,14 +233,14 @@ def _config(run: Run) -> str:
 def _notes() -> str:
     return (
         '<p class="note">Success: the goal held at some step of the episode. Each episode has its '
-        "own seed; the same seed in the same split gives the same scene and sentence. Settings and "
-        "checkpoints are to be chosen on validation seeds; only a test split that nothing was "
-        "chosen on says how good a policy is.</p>"
+        "own seed; a seed and a split determine the scene and the instruction. Choose settings and "
+        "checkpoints on validation seeds, and report a policy's success on test seeds, on which "
+        "nothing was chosen.</p>"
     )
 
 
 def _latest(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last of each name and policy, in order of first appearance."""
+    """The latest of each name, policy and split, in order of first appearance."""
     by_key: dict[tuple, dict[str, Any]] = {}
     for item in items:
         by_key[item.get("name"), item.get("policy"), item.get("split")] = item

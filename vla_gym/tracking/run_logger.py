@@ -1,4 +1,4 @@
-"""`RunLogger`: everything about a run lands in its folder, and in Weights & Biases if it can."""
+"""`RunLogger`: writes metrics, videos, tables and files of a run to its folder and to W&B."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from vla_gym.evaluation.statistics import success_metrics
 from vla_gym.io import to_plain, write_json
 from vla_gym.tracking.report import write_report
 from vla_gym.tracking.video import captioned, enlarged, write_video
-from vla_gym.tracking.wandb_sink import MODES, WandbMode, WandbSink
+from vla_gym.tracking.wandb_sink import WANDB_MODES, WandbMode, WandbSink
 
 if TYPE_CHECKING:
     from vla_gym.evaluation.records import EvalResult
 
 
 class RunLogger:
-    """Writes a run's numbers, films, tables and files.
+    """Writes the metrics, videos, tables and files of a run.
 
-    The folder is the truth: ``config.json``, ``metrics.jsonl`` (one line a call of `log`),
-    ``videos/``, ``tables/``, ``evaluations/``, ``artifacts/``. Weights & Biases gets the same,
-    and can fail without harm.
+    The run folder has everything: ``config.json``, ``metrics.jsonl`` (one line per call of `log`),
+    ``videos/``, ``tables/``, ``evaluations/``, ``artifacts/``. Weights & Biases gets
+    the same data; if it fails, the run goes on.
 
     Args:
-        run_dir: The run's folder; made if need be.
-        config: What the run was started with; dataclasses are fine.
+        run_dir: The run's folder; created if missing.
+        config: Configuration of the run, for example a dataclass.
         wandb_mode: ``"auto"`` (online if logged in and reachable, else offline), ``"online"``,
             ``"offline"`` or ``"disabled"``.
         project: W&B project.
@@ -53,27 +53,27 @@ class RunLogger:
         project: str = "vla-gym",
         name: str = "",
     ) -> None:
-        if wandb_mode not in MODES:
-            raise UnknownNameError("wandb mode", wandb_mode, MODES)
+        if wandb_mode not in WANDB_MODES:
+            raise UnknownNameError("wandb mode", wandb_mode, WANDB_MODES)
         self.run_dir = Path(run_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.config: dict[str, Any] = to_plain(config if config is not None else {})
         write_json(self.run_dir / "config.json", self.config)
-        self._begun = time.monotonic()
+        self._start_s = time.monotonic()
         self.wandb = WandbSink(
             self.run_dir, self.config, wandb_mode, project, name or self.run_dir.name
         )
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Write numbers.
+        """Write metrics.
 
         Args:
-            metrics: Name -> number; names are grouped by what stands before the slash. Numbers
-                that are not finite are kept as null.
+            metrics: Name -> number; the part of a name before the slash is its group. Numbers
+                that are not finite are stored as null.
             step: Environment steps so far.
         """
         plain = {key: _number(key, value) for key, value in metrics.items()}
-        elapsed = round(time.monotonic() - self._begun, 3)
+        elapsed = round(time.monotonic() - self._start_s, 3)
         line = json.dumps({"step": int(step), "time_s": elapsed, **plain})
         with (self.run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -82,14 +82,14 @@ class RunLogger:
     def video(
         self, name: str, frames: NDArray[np.uint8], fps: float, step: int, caption: str = ""
     ) -> Path:
-        """Write a film with its caption under the picture.
+        """Write a video with its caption below the frames.
 
         Args:
-            name: What it shows.
+            name: Name of the video.
             frames: Shape (t, h, w, 3).
-            fps: Frames a second.
+            fps: Frames per second.
             step: Environment steps so far.
-            caption: Text under the picture.
+            caption: Text below the frames.
 
         Returns:
             The file.
@@ -102,11 +102,11 @@ class RunLogger:
         return path
 
     def table(self, name: str, rows: Sequence[Mapping[str, Any]], step: int) -> Path:
-        """Write rows.
+        """Write a table.
 
         Args:
-            name: What they are.
-            rows: Column -> value; columns may differ.
+            name: Name of the table.
+            rows: Column -> value; rows may have different columns.
             step: Environment steps so far.
 
         Returns:
@@ -119,7 +119,7 @@ class RunLogger:
         return path
 
     def evaluation(self, name: str, result: EvalResult, step: int) -> Path:
-        """Write an evaluation: its file, its success with the interval, its episodes as a table.
+        """Write an evaluation: its file, its success as a metric, its episodes as a table.
 
         Args:
             name: For example ``"eval"``; the metrics become ``eval/success`` and so on.
@@ -143,18 +143,18 @@ class RunLogger:
         return path
 
     def artifact(self, path: str | Path, name: str, type: str = "model") -> Path:
-        """Keep a file or folder; what lies outside the run folder is copied in.
+        """Keep a file or folder; one outside the run folder is copied into it.
 
         Args:
-            path: What to keep.
-            name: What to call it.
+            path: File or folder.
+            name: Name of the artifact.
             type: For example ``"model"`` or ``"dataset"``.
 
         Returns:
-            Where it is kept.
+            Its path in the run folder.
 
         Raises:
-            InvalidConfigError: If there is nothing at that path.
+            InvalidConfigError: If the path does not exist.
         """
         path = Path(path)
         if not path.exists():
@@ -171,10 +171,10 @@ class RunLogger:
         return path
 
     def finish(self) -> Path:
-        """Write the report and let Weights & Biases finish; call it once, at the end.
+        """Write the report and finish the W&B run; call it once, at the end.
 
         Returns:
-            The report.
+            Path of the report.
         """
         report = write_report(self.run_dir)
         self.wandb.artifact(report, f"{_slug(self.run_dir.name)}-report", "report")
@@ -187,7 +187,7 @@ class RunLogger:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        fault: BaseException | None,
+        exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.finish()
@@ -205,8 +205,8 @@ def _number(key: str, value: Any) -> float | int | None:
         return int(value)
     try:
         number = float(value)  # also tensors and arrays of one element
-    except (TypeError, ValueError) as fault:
-        raise InvalidConfigError(f"Metric {key!r} must be a number, got {value!r}.") from fault
+    except (TypeError, ValueError) as exc:
+        raise InvalidConfigError(f"Metric {key!r} must be a number, got {value!r}.") from exc
     return number if math.isfinite(number) else None
 
 

@@ -1,4 +1,4 @@
-"""Writes frames as mp4, or as a smaller gif where that cannot be done; puts captions under them."""
+"""Writes frames as mp4, or as a smaller gif if mp4 cannot be encoded; adds captions."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _log = logging.getLogger(__name__)
 
 _INK, _PAPER = (28, 32, 38), (248, 248, 246)
 GIF_MAX_SIDE = 640
-"""Longer side that frames are shrunk to in a gif [px]."""
+"""Maximum side of the frames of a gif; larger frames are scaled down [px]."""
 
 
 def write_video(
     path: str | Path, frames: NDArray[np.uint8], fps: float = 10.0, min_side: int = 256
 ) -> Path:
-    """Write a film; if no mp4 can be made, write a gif beside it instead.
+    """Write a video; if no mp4 can be encoded, write a gif with the same stem instead.
 
     Args:
-        path: Where; the suffix ``.gif`` asks for a gif.
+        path: Target; the suffix ``.gif`` selects a gif.
         frames: Shape (t, h, w, 3), 0 to 255.
-        fps: Frames a second.
-        min_side: Smaller frames are enlarged by a whole number to at least this [px].
+        fps: Frames per second.
+        min_side: Smaller frames are enlarged by an integer factor to at least this [px].
 
     Returns:
         The file that was written.
@@ -53,14 +53,14 @@ def write_video(
 
 
 def enlarged(frames: NDArray[np.uint8], min_side: int = 256) -> NDArray[np.uint8]:
-    """Frames repeated pixel by pixel until the shorter side has at least `min_side`.
+    """Enlarge frames by an integer factor so that the shorter side has at least `min_side`.
 
     Args:
         frames: Shape (t, h, w, 3).
-        min_side: Wanted shorter side [px].
+        min_side: Minimum of the shorter side [px].
 
     Returns:
-        Shape (t, k h, k w, 3) with a whole k.
+        Shape (t, k h, k w, 3) with an integer k.
     """
     frames = _checked(frames)
     factor = max(1, -(-min_side // min(frames.shape[1:3])))
@@ -68,12 +68,12 @@ def enlarged(frames: NDArray[np.uint8], min_side: int = 256) -> NDArray[np.uint8
 
 
 def captioned(frames: NDArray[np.uint8], caption: str, colour: tuple = _INK) -> NDArray[np.uint8]:
-    """Put a line or two of text under the pictures.
+    """Put a caption below the frames.
 
     Args:
         frames: Shape (t, h, w, 3).
-        caption: The text; wrapped to the width.
-        colour: Of the text.
+        caption: Text, wrapped to the width of the frames.
+        colour: Colour of the text (RGB).
 
     Returns:
         Frames with a strip below. Shape (t, h + strip, w, 3).
@@ -94,11 +94,11 @@ def captioned(frames: NDArray[np.uint8], caption: str, colour: tuple = _INK) -> 
 
 
 def side_by_side(clips: list[NDArray[np.uint8]], gap: int = 8) -> NDArray[np.uint8]:
-    """Several films next to each other; shorter ones wait on their last frame.
+    """Put several videos next to each other; shorter ones hold their last frame.
 
     Args:
         clips: Each of shape (t_i, h_i, w_i, 3).
-        gap: Space between them [px].
+        gap: Space between two videos [px].
 
     Returns:
         Shape (max t, max h, sum w + gaps, 3).
@@ -118,7 +118,7 @@ def _write_mp4(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
     import imageio_ffmpeg
 
     _, h, w, _ = frames.shape
-    # the pixel format that browsers play wants even sides
+    # yuv420p, which browsers can play, needs even sides
     even = np.ascontiguousarray(
         np.pad(frames, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")
     )
@@ -140,14 +140,14 @@ def _write_mp4(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
 
 
 def _write_gif(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
-    pictures = [Image.fromarray(f) for f in frames]
-    for picture in pictures:
-        picture.thumbnail((GIF_MAX_SIDE, GIF_MAX_SIDE))
-    # one palette for the whole film, or colours flicker
-    some = [np.asarray(p) for p in pictures[:: max(1, len(pictures) // 4)]]
+    images = [Image.fromarray(f) for f in frames]
+    for image in images:
+        image.thumbnail((GIF_MAX_SIDE, GIF_MAX_SIDE))
+    # one palette for all frames, or colours flicker
+    some = [np.asarray(p) for p in images[:: max(1, len(images) // 4)]]
     sample = Image.fromarray(np.concatenate(some))
     palette = sample.quantize(128, Image.Quantize.FASTOCTREE)  # median cut loses rare colours
-    small = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
+    small = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in images]
     small[0].save(
         path, "GIF", save_all=True, append_images=small[1:], duration=round(1000 / fps), loop=0
     )

@@ -1,4 +1,4 @@
-"""Weights & Biases as a guest: it may follow a run, but it can neither stop nor stall it."""
+"""Logging to Weights & Biases that can neither stop nor delay a run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from urllib.request import getproxies
 _log = logging.getLogger(__name__)
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
-MODES: tuple[WandbMode, ...] = ("auto", "online", "offline", "disabled")
+WANDB_MODES: tuple[WandbMode, ...] = ("auto", "online", "offline", "disabled")
 INIT_TIMEOUT_S = 20.0
 FINISH_TIMEOUT_S = 60.0
 STEP = "step"
-"""Own step axis, so that a late video does not collide with newer metrics."""
+"""Name of our step axis: W&B's own must increase, but a video arrives after newer metrics."""
 
 
 class WandbSink:
-    """Sends everything on; after the first failure it falls silent for good.
+    """Sends data to Weights & Biases; after the first failure it sends nothing more.
 
     Args:
-        folder: Where offline data goes.
-        config: The run's configuration.
+        folder: Folder for offline data.
+        config: Configuration of the run.
         mode: ``"auto"`` is online if there is an API key and the server answers, else offline.
         project: Project name.
         name: Name of the run.
@@ -38,11 +38,13 @@ class WandbSink:
         self, folder: Path, config: Mapping[str, Any], mode: WandbMode, project: str, name: str
     ) -> None:
         self._run: Any = None
-        self._dead = False
+        self._failed = False
         self.mode = resolve_mode(mode)
         self.url: str | None = None
         if self.mode != "disabled":
-            self._guarded(lambda: self._start(folder, config, project, name), INIT_TIMEOUT_S + 10.0)
+            self._run_limited(
+                lambda: self._start(folder, config, project, name), INIT_TIMEOUT_S + 10.0
+            )
 
     @property
     def active(self) -> bool:
@@ -54,7 +56,7 @@ class WandbSink:
         self._call(lambda run, wandb: run.log({**metrics, STEP: step}))
 
     def video(self, name: str, path: Path, step: int, caption: str) -> None:
-        """Send a film that has been written to a file."""
+        """Send a video file."""
         form: Any = path.suffix[1:]
         self._call(
             lambda run, wandb: run.log(
@@ -85,13 +87,13 @@ class WandbSink:
         self._call(lambda run, wandb: run.summary.update(dict(values)))
 
     def finish(self) -> None:
-        """Wait for what is still under way, but not for long."""
+        """Wait for pending uploads, up to `FINISH_TIMEOUT_S`."""
         run, self._run = self._run, None
         if run is not None:
-            self._guarded(run.finish, FINISH_TIMEOUT_S)
+            self._run_limited(run.finish, FINISH_TIMEOUT_S)
 
     def _start(self, folder: Path, config: Mapping[str, Any], project: str, name: str) -> None:
-        # quiet, and never a question at the terminal
+        # no output, and no prompt for a login
         os.environ.setdefault("WANDB_SILENT", "true")
         import wandb
 
@@ -114,8 +116,8 @@ class WandbSink:
         run.define_metric(STEP, hidden=True)
         run.define_metric("*", step_metric=STEP)
         self.url = run.url if self.mode == "online" else None
-        # a start that took too long has been given up meanwhile
-        self._run = None if self._dead else run
+        # the start may have timed out meanwhile
+        self._run = None if self._failed else run
 
     def _call(self, send: Callable[[Any, Any], None]) -> None:
         if self._run is None:
@@ -124,30 +126,30 @@ class WandbSink:
             import wandb
 
             send(self._run, wandb)
-        except Exception as fault:
-            self._give_up(fault)
+        except Exception as exc:
+            self._disable(exc)
 
-    def _guarded(self, job: Callable[[], None], timeout_s: float) -> None:
-        fault = run_within(timeout_s, job)
-        if fault is not None:
-            self._give_up(fault)
+    def _run_limited(self, job: Callable[[], None], timeout_s: float) -> None:
+        exc = run_within(timeout_s, job)
+        if exc is not None:
+            self._disable(exc)
 
-    def _give_up(self, fault: BaseException) -> None:
-        self._run, self._dead = None, True
+    def _disable(self, exc: BaseException) -> None:
+        self._run, self._failed = None, True
         _log.warning(
-            "Weights & Biases is switched off for this run (%s: %s); its folder has everything.",
-            type(fault).__name__,
-            fault,
+            "Weights & Biases is switched off for this run (%s: %s); the run folder has all data.",
+            type(exc).__name__,
+            exc,
         )
 
 
 def resolve_mode(mode: WandbMode) -> Literal["online", "offline", "disabled"]:
-    """What ``"auto"`` means here and now; WANDB_MODE in the environment decides first."""
+    """Resolve ``"auto"``: the variable WANDB_MODE decides, else login and connection."""
     if mode != "auto":
         return mode
-    asked = os.environ.get("WANDB_MODE", "")
-    if asked in ("online", "offline", "disabled"):
-        return asked
+    chosen = os.environ.get("WANDB_MODE", "")
+    if chosen in ("online", "offline", "disabled"):
+        return chosen
     return "online" if has_api_key() and reachable() else "offline"
 
 
@@ -157,18 +159,18 @@ def server() -> str:
 
 
 def has_api_key() -> bool:
-    """Whether someone has logged in, without asking anyone."""
+    """Whether an API key is set, in the environment or in .netrc."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:
-        where = os.environ.get("NETRC")
-        return netrc.netrc(where).authenticators(urlsplit(server()).hostname or "") is not None
+        path = os.environ.get("NETRC")
+        return netrc.netrc(path).authenticators(urlsplit(server()).hostname or "") is not None
     except (OSError, netrc.NetrcParseError):
         return False
 
 
 def reachable(timeout_s: float = 3.0) -> bool:
-    """Whether the server, or the proxy on the way to it, takes a connection."""
+    """Whether the server, or the proxy in front of it, accepts a connection."""
     url = urlsplit(server())
     url = urlsplit(getproxies().get(url.scheme) or server())
     port = url.port or (443 if url.scheme == "https" else 80)
@@ -176,30 +178,30 @@ def reachable(timeout_s: float = 3.0) -> bool:
     def connect() -> None:
         socket.create_connection((url.hostname or "", port), timeout_s).close()
 
-    # looking up a name has no time limit of its own
+    # name resolution has no timeout of its own
     return run_within(timeout_s, connect) is None
 
 
 def run_within(timeout_s: float, job: Callable[[], None]) -> BaseException | None:
-    """Run a job that may hang, on a thread that dies with the process.
+    """Run a function that may hang, on a daemon thread.
 
     Returns:
-        What went wrong, or None.
+        Its exception, a `TimeoutError`, or None.
     """
-    faults: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def work() -> None:
         try:
             job()
-        except BaseException as fault:  # wandb also raises SystemExit and KeyboardInterrupt
-            faults.append(fault)
+        except BaseException as exc:  # wandb also raises SystemExit and KeyboardInterrupt
+            errors.append(exc)
 
     thread = threading.Thread(target=work, name="guarded", daemon=True)
     thread.start()
     thread.join(timeout_s)
     if thread.is_alive():
         return TimeoutError(f"no answer within {timeout_s:.0f} s")
-    return faults[0] if faults else None
+    return errors[0] if errors else None
 
 
 def _cell(value: Any) -> Any:
