@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 MAX_MESSAGE = 400
 """Maximum length of a message with a list of names."""
 
