@@ -20,7 +20,7 @@ from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.evaluation.records import rate
 from vla_gym.io import write_json
-from vla_gym.safety import MODES, Box, Limits, SafetyConfig, Sphere
+from vla_gym.safety import SAFETY_MODES, Box, Limits, SafetyConfig, Sphere
 from vla_gym.safety.hand import Hand
 from vla_gym.safety.monitor import Tally
 from vla_gym.safety.zones import Zones
@@ -38,7 +38,7 @@ class SafetyMeasureConfig:
     """Episodes of each policy in mode "clip"."""
     others: int = 200
     """Episodes of each policy in the other modes."""
-    modes: tuple[str, ...] = tuple(MODES)
+    modes: tuple[str, ...] = tuple(SAFETY_MODES)
     policies: tuple[str, ...] = ("expert", "random")
     tasks: str = "suite"
     """"suite": every task but Slide, one drawn for each episode; or a name."""

@@ -9,7 +9,7 @@ from typing import Any
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.planner.check import Embodiment
 from vla_gym.planner.plan import SKILLS
-from vla_gym.safety import MODES
+from vla_gym.safety import SAFETY_MODES
 
 from .text import DOCS, RESULTS, filled, load_json, table
 
@@ -102,7 +102,7 @@ def latency() -> str:
 
 def modes() -> str:
     """The layer's modes."""
-    return table(("mode", "what it does"), [[f"`{k}`", v] for k, v in MODES.items()])
+    return table(("mode", "what it does"), [[f"`{k}`", v] for k, v in SAFETY_MODES.items()])
 
 
 def skills() -> str:

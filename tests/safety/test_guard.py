@@ -146,7 +146,7 @@ def test_veto_holds_still_unless_a_person_approves():
 
     def approve(request):
         asked.append(request)
-        return request.world == 1
+        return request.index == 1
 
     venv = make(n=2, safety="off")
     protect(venv, "veto", approve)
@@ -154,7 +154,7 @@ def test_veto_holds_still_unless_a_person_approves():
     info = run(venv, (1.0, 1.0, 0.0), 1)[0]
     moved = np.linalg.norm(venv.world.tcp_pos - before, axis=1)
     assert moved[0] < 1e-4 and moved[1] > 0.02
-    assert {r.world for r in asked} == {0, 1} and all(r.reasons for r in asked)
+    assert {r.index for r in asked} == {0, 1} and all(r.reasons for r in asked)
     assert info["executed_action"][0, :6] == pytest.approx(0.0)
 
 

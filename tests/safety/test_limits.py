@@ -11,7 +11,7 @@ import pytest
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError, VlaGymError
 from vla_gym.robots import find_robot
-from vla_gym.safety import Box, Limits, Request, SafetyConfig, Sphere, ask_keyboard, protect
+from vla_gym.safety import ApprovalRequest, Box, Limits, SafetyConfig, Sphere, ask_keyboard, protect
 from vla_gym.safety.zones import Zones
 
 
@@ -82,5 +82,5 @@ def test_distance_to_a_rounded_box_by_sampling():
 )
 def test_keyboard(monkeypatch, capsys, typed, yes):
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert ask_keyboard(Request("lift the mug", ("a mug breaks easily",))) is yes
+    assert ask_keyboard(ApprovalRequest("lift the mug", ("a mug breaks easily",))) is yes
     assert "a mug breaks easily" in capsys.readouterr().out

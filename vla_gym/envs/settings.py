@@ -1,4 +1,4 @@
-"""What can be chosen about an environment, checked once."""
+"""`Settings`: keyword arguments of the environments, checked once."""
 
 from __future__ import annotations
 
@@ -17,42 +17,44 @@ RENDER_MODES = ("rgb_array", "human")
 
 @dataclass(frozen=True)
 class Settings:
-    """Keyword arguments of `gymnasium.make` for every environment here."""
+    """Keyword arguments of `gymnasium.make` for every environment of this package."""
 
     robot: str | Robot = DEFAULT_ROBOT
     """The arm: a name in `vla_gym.robots.ROBOTS`, or a `Robot`."""
     control_hz: float = 10.0
-    """Control steps per second; full displacements keep their speed."""
+    """Control steps per second. The speed of a full action stays the same, its displacement does
+    not."""
     image_size: int = 128
-    """Width and height of pictures in observations [px]."""
+    """Width and height of images in observations [px]."""
     cameras: tuple[str, ...] = tuple(CAMERAS)
-    """Pictures in observations: "image", "wrist_image", both or none (then no OpenGL is used)."""
+    """Images in observations: "image", "wrist_image", both, or none, which needs no OpenGL."""
     reward_type: str = "sparse"
-    """"sparse": 1 on success, else 0. "dense": that, plus progress through the stages."""
+    """"sparse": 1 on success, else 0. "dense": that, plus the progress through the stages."""
     split: str = "train"
-    """Stream of seeds: "train", "validation" or "test"; no episode is in two of them."""
+    """Split of the seeds: "train", "validation" or "test"; no episode is in two of them."""
     horizon: int | None = None
-    """Control steps until an episode is cut off. None takes the task's own."""
+    """Control steps until an episode is truncated. None takes the task's own."""
     render_mode: str | None = None
     """"rgb_array", "human" (a window), or None."""
     n_threads: int = 0
-    """Threads of physics and rendering; 0 takes every core."""
+    """Threads for physics and rendering; 0 uses every core."""
     terminate_action: bool | None = None
-    """Whether an eighth action number can end the episode. None: if the task needs it."""
+    """Whether an eighth number of the action can end the episode. None: only if the task needs
+    it."""
     novelty: tuple[str, ...] = ()
-    """Ways in which episodes differ from training: names out of `vla_gym.envs.splits.AXES`, or
-    "all"."""
+    """Generalisation axes on which episodes differ from training: names in
+    `vla_gym.envs.splits.AXES`, or "all"."""
     safety: SafetyConfig = SafetyConfig(mode="off")
-    """The safety layer: one of `vla_gym.safety.MODES`, a mapping of fields of `SafetyConfig`, or
-    one."""
+    """The safety layer: a mode in `vla_gym.safety.SAFETY_MODES`, a mapping of fields of
+    `SafetyConfig`, or a `SafetyConfig`."""
 
     @classmethod
     def of(cls, **kwargs: Any) -> Settings:
-        """Check keyword arguments.
+        """Settings from keyword arguments, checked.
 
         Raises:
-            UnknownNameError: If a name, or a value out of a list, is unknown.
-            InvalidConfigError: If a number makes no sense.
+            UnknownNameError: If an argument, or a name given as its value, is unknown.
+            InvalidConfigError: If a number is out of range.
         """
         names = [f.name for f in fields(cls)]
         for name in kwargs:
@@ -94,7 +96,7 @@ class Settings:
 
     @property
     def substeps(self) -> int:
-        """Physics steps of a control step."""
+        """Physics steps per control step."""
         return round(1 / (self.control_hz * PHYSICS_TIMESTEP))
 
 

@@ -29,8 +29,7 @@ from vla_gym.planner.plan import Problem
 from vla_gym.planner.requests import Request
 from vla_gym.planner.scene import Scene, scene_of
 from vla_gym.planner.step_facts import holds, roles_of
-from vla_gym.safety.approval import Approval
-from vla_gym.safety.approval import Request as Question
+from vla_gym.safety.approval import Approval, ApprovalRequest
 
 _REFUSAL_S = 1.0
 """How long it looks before it ends an episode as not feasible [s]."""
@@ -270,7 +269,8 @@ class HierarchicalPolicy:
         reasons = tuple(dict.fromkeys(r for j in whole for r in self.flag(j, scene)))
         if not reasons:
             return
-        allowed = self.approval is not None and self.approval(Question(job.sentence, reasons, i))
+        request = ApprovalRequest(job.sentence, reasons, i)
+        allowed = self.approval is not None and self.approval(request)
         self.reports[i].events.append(
             f"{'approved' if allowed else 'not approved'}: {job.sentence}"
         )

@@ -1,4 +1,4 @@
-"""Asking a person before something that was flagged is done."""
+"""Asking a person before a flagged action or plan step is executed."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Request:
+class ApprovalRequest:
     """What a person is asked to approve."""
 
     what: str
     """What is about to be done."""
     reasons: tuple[str, ...]
     """Why it was flagged."""
-    world: int = 0
-    """In which world."""
+    index: int = 0
+    """Sub-environment in which it would be done."""
 
 
-Approval = Callable[[Request], bool]
-"""Decides on a request; called in the control loop's thread it may block: the robot waits."""
+Approval = Callable[[ApprovalRequest], bool]
+"""Decides on a request. It is called within the control step: while it blocks, the robot waits."""
 
 
-def ask_keyboard(request: Request, seconds: float | None = None) -> bool:
-    """Ask on the terminal; anything but y or yes, no terminal, and silence mean no.
+def ask_keyboard(request: ApprovalRequest, seconds: float | None = None) -> bool:
+    """Ask on the terminal; every answer but "y" or "yes", and no answer, mean no.
 
     Args:
         request: What to ask.
-        seconds: How long to wait for an answer; None for ever [s].
+        seconds: Time to wait for an answer [s]; None waits without limit.
     """
-    print(f"Approve in world {request.world}: {request.what}")
+    print(f"Approve in sub-environment {request.index}: {request.what}")
     for reason in request.reasons:
         print(f"  flagged: {reason}")
     print("[y/N] ", end="", flush=True)

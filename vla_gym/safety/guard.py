@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.safety.approval import Approval, Request
+from vla_gym.safety.approval import Approval, ApprovalRequest
 from vla_gym.safety.constraints import at_most, half_spaces, joint_share, too_fast
 from vla_gym.safety.filter import nearest
 from vla_gym.safety.hand import Hand
@@ -282,7 +282,8 @@ class Guard:
             reasons = ["faster than allowed"] if np.abs(slow[i] - wanted[i]).max() > 1e-6 else []
             reasons += ["towards a limit of place or force"] if (slow[i] != near[i]).any() else []
             what = f"move the hand by {np.round(wanted[i, :3], 2).tolist()} m/s"
-            if self.approval is None or not self.approval(Request(what, tuple(reasons), int(i))):
+            request = ApprovalRequest(what, tuple(reasons), int(i))
+            if self.approval is None or not self.approval(request):
                 wanted[i] = 0.0
 
 

@@ -11,7 +11,7 @@ from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.robots import Robot
 from vla_gym.world.objects import KINDS
 
-MODES = {
+SAFETY_MODES = {
     "off": "nothing is measured or changed",
     "report": "limits are measured, costs are told, nothing is changed",
     "clip": "the nearest motion that keeps to the limits is executed",
@@ -136,7 +136,7 @@ class SafetyConfig:
     """The safety layer of an environment."""
 
     mode: str = "clip"
-    """One of `MODES`."""
+    """One of `SAFETY_MODES`."""
     limits: Limits = Limits()
     """What to keep to."""
     keep_out: tuple[Box | Sphere, ...] = ()
@@ -145,15 +145,15 @@ class SafetyConfig:
     """Roles whose things the hand keeps away from, where a task has them ("bystander")."""
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise UnknownNameError("safety mode", self.mode, MODES)
+        if self.mode not in SAFETY_MODES:
+            raise UnknownNameError("safety mode", self.mode, SAFETY_MODES)
         for zone in self.keep_out:
             if zone.radius < 0 or min(zone.half) < 0:
                 raise InvalidConfigError(f"A keep-out zone has a negative size: {zone}.")
 
     @classmethod
     def of(cls, given: Any) -> SafetyConfig:
-        """A configuration, one of `MODES`, a mapping of fields, or None for "off".
+        """A configuration, one of `SAFETY_MODES`, a mapping of fields, or None for "off".
 
         Raises:
             UnknownNameError: If the mode or a field does not exist.

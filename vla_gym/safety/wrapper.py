@@ -21,7 +21,7 @@ def protect(env: Any, safety: Any = "clip", approval: Approval | None = None) ->
 
     Args:
         env: From `gymnasium.make` or `gymnasium.make_vec`, wrapped or not.
-        safety: One of `vla_gym.safety.MODES`, a mapping of fields of `SafetyConfig`, or one.
+        safety: One of `vla_gym.safety.SAFETY_MODES`, a mapping of fields of `SafetyConfig`, or one.
         approval: Asked about flagged actions in mode "veto".
 
     Returns:
