@@ -16,7 +16,7 @@ import numpy as np
 import tyro
 
 from vla_gym.envs.tasks import MIXTURES, TASKS
-from vla_gym.skills.progress import potential
+from vla_gym.skills import potential
 
 
 @dataclass

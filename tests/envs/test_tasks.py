@@ -19,8 +19,7 @@ from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
 from vla_gym.language.noun_phrases import resolve
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
-from vla_gym.skills import Expert
-from vla_gym.skills.progress import stages_of
+from vla_gym.skills import Expert, stages_of
 from vla_gym.world.objects import KINDS
 from vla_gym.world.patterns import PATTERNS
 from vla_gym.world.predicates import Inside, Touched

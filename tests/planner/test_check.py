@@ -10,10 +10,11 @@ from tests.planner.test_plan import GOOD, SCENE
 from vla_gym.errors import PlannerUnavailableError
 from vla_gym.planner.check import Embodiment, check
 from vla_gym.planner.decide import Decider
-from vla_gym.planner.plan import Plan, Step
+from vla_gym.planner.plan import Plan
 from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import Scene, Thing
 from vla_gym.robots.panda import PANDA
+from vla_gym.skills import Step
 
 
 def with_cube(**changes):

@@ -20,9 +20,10 @@ from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.jobs import jobs_of
 from vla_gym.planner.latency import Latency
 from vla_gym.planner.measure import measure
-from vla_gym.planner.plan import Plan, Step, parse_plan
+from vla_gym.planner.plan import Plan, parse_plan
 from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import scene_of
+from vla_gym.skills import Step
 
 FEASIBLE = [n for n in (*TASKS, *MIXTURES) if n not in ("Infeasible", "Tabletop")]
 

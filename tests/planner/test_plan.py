@@ -17,11 +17,11 @@ from vla_gym.planner.plan import (
     PAIRED,
     SKILLS,
     Plan,
-    Step,
     parse_plan,
     schema,
 )
 from vla_gym.planner.scene import Scene, Thing
+from vla_gym.skills import Step
 
 SCENE = Scene(
     (

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from vla_gym.skills.verbs import SKILLS
+from vla_gym.skills import VERBS
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.verb_reader import Skills, say_anything
 
-NAMES = list(SKILLS)
+NAMES = list(VERBS)
 
 
 @pytest.fixture(scope="module")

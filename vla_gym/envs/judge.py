@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.envs.episode_batch import EpisodeBatch
-from vla_gym.skills.progress import potential, progress, stages_of
+from vla_gym.skills import potential, progress, stages_of
 from vla_gym.world.world import World
 
 _STATE = ("stage", "wrong_object", "violated", "potential")

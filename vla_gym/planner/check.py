@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_gym.planner.plan import Plan, Problem, Step
+from vla_gym.planner.plan import Plan, Problem
 from vla_gym.planner.scene import Scene, Thing
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import Limits
+from vla_gym.skills import Step
 from vla_gym.vlm import THERE as THRESHOLD
 from vla_gym.world.objects import KINDS
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vla_gym.planner.jobs import Job
 from vla_gym.planner.step_facts import holds, motion, roles_of
 from vla_gym.skills.expert import Expert
-from vla_gym.skills.motions import Motion
+from vla_gym.skills.motion import Motion
 
 Jobs = Sequence["Job | None"]
 """One per world; None where nothing is to be done."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from dataclasses import fields, replace
 
@@ -10,31 +9,18 @@ from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES
 from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, resolve
-from vla_gym.language.relations import SIDE_WORDS, preposition_for
-from vla_gym.planner.plan import MAX_TEXT, Plan, Step
+from vla_gym.language.relations import preposition_for
+from vla_gym.planner.plan import MAX_TEXT, Plan
 from vla_gym.planner.requests import Reply, Request
 from vla_gym.planner.scene import Scene
-from vla_gym.world.logic import And, Each, Predicate, Then
-from vla_gym.world.predicates import (
-    Beside,
-    Closed,
-    Inside,
-    Lifted,
-    Near,
-    On,
-    Opened,
-    Over,
-    Pressed,
-    SlidOver,
-    Standing,
-)
+from vla_gym.skills import Step, steps_for
+from vla_gym.skills.plan_steps import RoleNames
+from vla_gym.world.logic import Each, Predicate
 
 KNOWN: tuple[Task, ...] = tuple(
     t for t in MIXTURES["Tabletop"] if not any(r.absent for r in t.roles.values())
 )
 """Tasks whose sentences are understood."""
-Names = dict[str, tuple[str, ...]]
-"""Role -> names of the things that play it."""
 
 
 class GrammarPlanner:
@@ -89,7 +75,7 @@ def _meant(task: Task, role: str, phrase: NounPhrase, scene: Scene) -> tuple[str
     return tuple(scene.things[k].name for k in slots)
 
 
-def _laid_out(task: Task, names: Names) -> Plan:
+def _laid_out(task: Task, names: RoleNames) -> Plan:
     used = roles_in(task.goal)
     spared = roles_in(task.keep) - used if task.keep is not None else set()
     avoid = tuple(n for role in task.roles if role in spared for n in names[role])
@@ -128,81 +114,3 @@ def roles_in(fact: Predicate) -> set[str]:
     for part in parts:
         found |= roles_in(part)
     return found - ({fact.member} if isinstance(fact, Each) else set())
-
-
-@functools.singledispatch
-def steps_for(goal: Predicate, names: Names) -> list[Step]:
-    """The skills that bring a goal about; none for a fact that comes along with others."""
-    return []
-
-
-@steps_for.register
-def _(goal: And, names: Names) -> list[Step]:
-    return [step for part in goal.parts() for step in steps_for(part, names)]
-
-
-@steps_for.register
-def _(goal: Then, names: Names) -> list[Step]:
-    return [step for part in goal.parts() for step in steps_for(part, names)]
-
-
-@steps_for.register
-def _(goal: Each, names: Names) -> list[Step]:
-    members = names[goal.group]
-    return [s for name in members for s in steps_for(goal.fact, {**names, goal.member: (name,)})]
-
-
-def _put(thing: str, target: str, relation: str) -> list[Step]:
-    carry = [Step("move", thing, target)] if relation in ("in", "on") else []
-    return [
-        Step("approach", thing), Step("grasp", thing), Step("lift", thing), *carry,
-        Step("place", thing, target, relation), Step("release", thing),
-    ]  # fmt: skip
-
-
-@steps_for.register
-def _(goal: Inside, names: Names) -> list[Step]:
-    return _put(names[goal.thing][0], names[goal.place][0], "in")
-
-
-@steps_for.register
-def _(goal: On, names: Names) -> list[Step]:
-    return _put(names[goal.thing][0], names[goal.base][0], "on")
-
-
-@steps_for.register
-def _(goal: Beside, names: Names) -> list[Step]:
-    return _put(names[goal.thing][0], names[goal.base][0], SIDE_WORDS[goal.side][0])
-
-
-@steps_for.register
-def _(goal: Lifted, names: Names) -> list[Step]:
-    name = names[goal.thing][0]
-    return [Step("approach", name), Step("grasp", name), Step("lift", name)]
-
-
-@steps_for.register
-def _(goal: Over, names: Names) -> list[Step]:
-    return [Step("push", names[goal.thing][0], names[goal.place][0])]
-
-
-@steps_for.register
-def _(goal: SlidOver, names: Names) -> list[Step]:
-    return [Step("slide", names[goal.thing][0], names[goal.place][0])]
-
-
-_SINGLE = {
-    Near: "approach",
-    Pressed: "press",
-    Opened: "open",
-    Closed: "close",
-    Standing: "stand_up",
-}
-
-
-def _single(goal: Near | Pressed | Opened | Closed | Standing, names: Names) -> list[Step]:
-    return [Step(_SINGLE[type(goal)], names[goal.thing][0])]
-
-
-for _kind in _SINGLE:
-    steps_for.register(_kind)(_single)

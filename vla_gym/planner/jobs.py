@@ -10,9 +10,10 @@ from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import PlanError
 from vla_gym.language.relations import SIDE_OF
 from vla_gym.language.templates import pick_template, render
-from vla_gym.planner.plan import Plan, Step
+from vla_gym.planner.plan import Plan
 from vla_gym.planner.scene import Scene
 from vla_gym.planner.step_facts import ENDS, FACT_NAMES, FACTS, fact_of
+from vla_gym.skills import Step
 from vla_gym.world.objects import KINDS, SIZE_SCALES
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from vla_gym.errors import PlanError
 from vla_gym.language.relations import RELATIONS
+from vla_gym.skills import Step
 
 ALONE = ("approach", "grasp", "lift", "release", "press", "open", "close", "stand_up")
 """Skills with an object."""
@@ -36,24 +37,6 @@ _NOTHING = ("nothing",)
 """What can be named where nothing was detected; no thing is called so, so no plan passes."""
 MAX_STEPS, MAX_TEXT, MAX_REPLY = 16, 200, 50_000
 """Most steps of a plan, characters of a reason or thought, characters of a reply."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One skill with its arguments by name."""
-
-    skill: str
-    object: str
-    target: str | None = None
-    relation: str | None = None
-    """One of `RELATIONS`, for "place"."""
-
-    def __str__(self) -> str:
-        words = [self.skill.replace("_", " "), f"the {self.object}"]
-        if self.target is not None:
-            link = {"move": "above", "push": "onto", "slide": "onto"}.get(self.skill)
-            words += [self.relation or link or "to", f"the {self.target}"]
-        return " ".join(words)
 
 
 @dataclass(frozen=True)

@@ -2,87 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.envs.tasks.slide import LINE
-from vla_gym.language.relations import SIDE_OF
-from vla_gym.planner.plan import Step
 from vla_gym.planner.scene import Scene
-from vla_gym.skills.motions import CLEARANCE, Motion, carry, grasp, motion_for
-from vla_gym.world.logic import Each, Predicate, Roles
+from vla_gym.skills import Step, motion_for, step_kind, step_kinds
+from vla_gym.skills.motion import Motion
+from vla_gym.world.logic import Predicate, Roles
 from vla_gym.world.objects import KINDS
-from vla_gym.world.predicates import (
-    Beside,
-    Closed,
-    Free,
-    Held,
-    Inside,
-    Lifted,
-    Near,
-    On,
-    Opened,
-    Over,
-    Pressed,
-    SlidOver,
-    Standing,
-    Static,
-    Touched,
-)
-from vla_gym.world.views import View
 from vla_gym.world.world import World
 
-
-@dataclass(frozen=True)
-class Carried(Predicate):
-    """`thing` is held, its middle above `place`."""
-
-    thing: str
-    place: str
-    near: float = 0.02
-    """Largest horizontal distance [m]."""
-
-    def margin(self, world: World, roles: Roles) -> NDArray:
-        """Signed distance in units of `near`. Shape (n,)."""
-        thing, place = View.of(world, roles[self.thing]), View.of(world, roles[self.place])
-        off = 1.0 - np.linalg.norm((thing.pos - place.pos)[:, :2], axis=1) / self.near
-        return np.minimum(off, Held(self.thing).margin(world, roles))
-
-
-@motion_for.register
-def _(goal: Carried, world: World, roles: Roles) -> Motion:
-    thing, place = View.of(world, roles[goal.thing]), View.of(world, roles[goal.place])
-    over = carry(world, thing, place.pos[:, :2], place.top + CLEARANCE)
-    held = Held(goal.thing).holds(world, roles)
-    return Motion.choose(held.astype(int), [grasp(world, thing), over])
-
-
-_LET_GO = ~Touched("object") & Static("object")
-_PLACED: dict[str, Predicate] = {
-    "in": Inside("object", "target"),
-    "among": Each("only", "object", Inside("object", "target")),
-    "on": On("object", "target"),
-    **{word: Beside("object", "target", side) for word, side in SIDE_OF.items()},
-}
+_KINDS = (*step_kinds(), step_kind("put"))
 FACTS: dict[str, tuple[Predicate, float]] = {
-    "approach": (Near("object", 0.022), 5.0),
-    "grasp": (Held("object"), 5.0),
-    "lift": (Lifted("object", 0.065) & Held("object"), 4.0),
-    "move": (Carried("object", "target"), 6.0),
-    **{f"place {word}": (fact, 7.0) for word, fact in _PLACED.items()},
-    **{f"put {word}": (fact & _LET_GO, 9.0) for word, fact in _PLACED.items()},
-    "release": (_LET_GO, 3.0),
-    "push": (Over("object", "target") & Free() & Static("object"), 12.0),
-    "slide": (SlidOver("object", "target", LINE) & Static("object"), 7.0),
-    "press": (Pressed("object"), 5.0),
-    "open": (Opened("object") & Free() & Static("object"), 8.0),
-    "close": (Closed("object") & Free() & Static("object"), 8.0),
-    "stand_up": (Standing("object") & _LET_GO, 10.0),
+    f"{kind.name} {variant}".strip(): (goal, kind.seconds)
+    for kind in _KINDS
+    for variant, goal in kind.goals.items()
 }
-"""Fact -> the predicate with the roles "object" and "target", and the time it may take [s]. "put"
-is a whole manipulation, for policies that learnt sentences; "among" leaves room for more things."""
+"""Fact -> the predicate with the roles "object" and "target", and the time it may take [s]."""
 FACT_NAMES = tuple(FACTS)
 ENDS = ("place", "put", "release", "push", "slide", "press", "open", "close", "stand_up")
 """Skills that change the table, not only the hand."""

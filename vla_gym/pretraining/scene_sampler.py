@@ -52,7 +52,7 @@ class Views:
     ground: NDArray[np.float64]
     """Where that is on the table. Shape (n, n_slots + 1, 2), [m]."""
     shape: NDArray[np.float32]
-    """From `vla_gym.skills.motions.shape_of`. Shape (n, n_slots + 1, N_SHAPE)."""
+    """From `vla_gym.world.grasping.shape_of`. Shape (n, n_slots + 1, N_SHAPE)."""
     wrist: NDArray[np.bool_]
     """Whether the picture is the wrist camera's. Shape (n,)."""
     nominal: PinholeCamera

@@ -1,4 +1,4 @@
-"""The batched scripted expert: goal in, action out, no memory between steps."""
+"""`Expert`: scripted actions towards a task's goal, from privileged state, without memory."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.errors import InvalidConfigError
-from vla_gym.skills.motions import Motion, motion_for
+from vla_gym.skills.motion import Motion
+from vla_gym.skills.skill_registry import motion_for
 
 
 class Expert:
-    """Drives every world towards its task's goal from privileged state.
+    """Acts towards the goal of each sub-environment's task.
 
     Args:
-        venv: A batch of worlds with `world`, `roles`, `task` and `action_scale`.
-        action_noise: Standard deviation of noise on the executed motion, in action units.
-        seed: Seed of that noise.
+        venv: A `TabletopVectorEnv`, or anything with `world`, `roles`, `task` and
+            `action_scale`.
+        action_noise: Standard deviation of the noise on executed motions, in action units.
+        seed: Seed of the noise.
+
+    Raises:
+        InvalidConfigError: If the noise is negative.
     """
 
     def __init__(self, venv: Any, action_noise: float = 0.0, seed: int = 0) -> None:
@@ -28,10 +33,10 @@ class Expert:
         self._scale = venv.action_scale
 
     def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
-        """Begin episodes; nothing to forget."""
+        """Start episodes; there is nothing to forget."""
 
     def act(self, obs: Any = None) -> NDArray[np.float32]:
-        """The clean next action. Shape (n, 7), or (n, 8) where episodes can be ended."""
+        """The next action without noise. Shape (n, 7), or (n, 8) with `terminate_action`."""
         world = self.venv.world
         motion = self._motion()
         ends = getattr(self.venv, "terminate_action", False)
@@ -46,8 +51,16 @@ class Expert:
             action[:, 7] = np.where(self._finished(), 1.0, -1.0)
         return action.astype(np.float32)
 
+    def act_noisy(self, obs: Any = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The action to execute, with noise on the motion, and the action to learn. Each (n, 7)."""
+        clean = self.act(obs)
+        noisy = clean.copy()
+        noise = self._rng.normal(0.0, self.action_noise, clean[:, :6].shape)
+        noisy[:, :6] = np.clip(clean[:, :6] + noise, -1.0, 1.0)
+        return noisy, clean
+
     def _tasks(self) -> list[tuple[Any, NDArray[np.bool_]]]:
-        """The environment's tasks and the worlds that have them."""
+        """The tasks in use, and which sub-environments have each."""
         tasks = getattr(self.venv, "tasks", None) or (self.venv.task,)
         ids = getattr(self.venv, "task_id", np.zeros(self.venv.world.n, int))
         return [(task, ids == k) for k, task in enumerate(tasks) if (ids == k).any()]
@@ -61,17 +74,9 @@ class Expert:
         return Motion.choose(np.stack([mine for _, mine in tasks]).argmax(axis=0), motions)
 
     def _finished(self) -> NDArray[np.bool_]:
-        """Worlds in which success is to end the episode now."""
+        """Whether success is to end the episode now. Shape (n,)."""
         world, done = self.venv.world, np.zeros(self.venv.world.n, bool)
         for task, mine in self._tasks():
             if task.terminate:
                 done |= mine & task.goal.holds(world, self.venv.roles)
         return done
-
-    def act_noisy(self, obs: Any = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What to execute (with noise on the motion) and the clean label. Each (n, 7)."""
-        clean = self.act(obs)
-        noisy = clean.copy()
-        noise = self._rng.normal(0.0, self.action_noise, clean[:, :6].shape)
-        noisy[:, :6] = np.clip(clean[:, :6] + noise, -1.0, 1.0)
-        return noisy, clean

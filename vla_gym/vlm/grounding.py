@@ -44,7 +44,7 @@ class Grounding:
     confidence: Tensor
     """That it is there at all, [0, 1]. Shape (n, len(ROLES))."""
     shape: Tensor | None = None
-    """What taking it needs to know, as `vla_gym.skills.motions.shape_of`, by models that learnt to.
+    """What taking it needs to know, as `vla_gym.world.grasping.shape_of`, by models that learnt to.
     Shape (n, len(ROLES), N_SHAPE)."""
     hand: Tensor | None = None
     """Where the robot's tool centre point is seen, by models that learnt to. Shape (n, 2)."""

@@ -139,7 +139,7 @@ class RoleReader(nn.Module):
             tokens: L2-normalised. Shape (n, k, d).
 
         Returns:
-            As `vla_gym.skills.motions.shape_of`. Shape (n, k, N_SHAPE).
+            As `vla_gym.world.grasping.shape_of`. Shape (n, k, N_SHAPE).
         """
         return self.shape(tokens * tokens.shape[-1] ** 0.5)
 

@@ -18,13 +18,13 @@ from vla_gym.io import replace_file
 from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase
 from vla_gym.language.templates import render
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, KIND_NOUNS
-from vla_gym.skills.verbs import SKILLS, skill_of
+from vla_gym.skills import VERBS, verb_of
 from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.roles import padding, text_hidden
 
 SKILLS_FILE = "skills.safetensors"
 _SHARPNESS = 40.0
-"""Of the comparison with `SKILLS`' plain sentences, for models without a reader."""
+"""Of the comparison with `VERBS`' plain sentences, for models without a reader."""
 
 
 class SkillReader(nn.Module):
@@ -37,17 +37,17 @@ class SkillReader(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.score = nn.Linear(width, 4)
-        self.out = nn.Sequential(nn.Linear(4 * width, 64), nn.GELU(), nn.Linear(64, len(SKILLS)))
+        self.out = nn.Sequential(nn.Linear(4 * width, 64), nn.GELU(), nn.Linear(64, len(VERBS)))
 
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
-        """Logits of `SKILLS`.
+        """Logits of `VERBS`.
 
         Args:
             hidden: From `vla_gym.vlm.roles.text_hidden`. Shape (n, longest, width).
             ids: Token ids. Shape (n, context).
 
         Returns:
-            Shape (n, len(SKILLS)).
+            Shape (n, len(VERBS)).
         """
         unused = padding(hidden, ids)[..., None]
         weight = self.score(hidden).masked_fill(unused, float("-inf")).softmax(dim=1)
@@ -70,7 +70,7 @@ class Skills:
     """Reads the skills of sentences, each distinct one once.
 
     Models that come with a `SkillReader` use it; for others a sentence is compared with the plain
-    ones of `SKILLS`.
+    ones of `VERBS`.
 
     Args:
         encoder: `vla_gym.vlm.ClipEncoder`.
@@ -92,10 +92,10 @@ class Skills:
             instructions: Sentences.
 
         Returns:
-            Rows sum to 1, in the order of `SKILLS`. Shape (n, len(SKILLS)).
+            Rows sum to 1, in the order of `VERBS`. Shape (n, len(VERBS)).
         """
         if not instructions:
-            return np.zeros((0, len(SKILLS)), np.float32)
+            return np.zeros((0, len(VERBS)), np.float32)
         return np.stack(self._texts(instructions))
 
     def _probabilities(self, texts: list[str]) -> NDArray[np.float32]:
@@ -103,7 +103,7 @@ class Skills:
             ids = self.encoder.tokenize(texts)
             logits = self.reader(text_hidden(self.encoder.clip, ids), ids)
         else:
-            plain = self.encoder.encode_text(list(SKILLS.values()))
+            plain = self.encoder.encode_text(list(VERBS.values()))
             logits = _SHARPNESS * self.encoder.encode_text(texts) @ plain.T
         return logits.softmax(dim=-1).float().cpu().numpy()
 
@@ -115,8 +115,8 @@ def say_anything(rng: Generator, n: int) -> tuple[list[str], NDArray[np.int64]]:
         rng: Source of randomness.
         n: How many.
     """
-    tasks = [t for t in MIXTURES["Tabletop"] if skill_of(t.goal) is not None]
-    names, texts, truth = list(SKILLS), [], []
+    tasks = [t for t in MIXTURES["Tabletop"] if verb_of(t.goal) is not None]
+    names, texts, truth = list(VERBS), [], []
     for _ in range(n):
         task = tasks[int(rng.integers(len(tasks)))]
         template = str(rng.choice(task.all_phrases))
@@ -125,7 +125,7 @@ def say_anything(rng: Generator, n: int) -> tuple[list[str], NDArray[np.int64]]:
             for role, kind in task.roles.items()
         }
         texts.append(render(template, phrases))
-        truth.append(names.index(skill_of(task.goal)))  # type: ignore[arg-type]
+        truth.append(names.index(verb_of(task.goal)))  # type: ignore[arg-type]
     return texts, np.array(truth)
 
 

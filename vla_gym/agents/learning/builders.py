@@ -21,7 +21,7 @@ from vla_gym.agents.policies.features import Features, PolicyFeatures
 from vla_gym.agents.policies.pooled_features import PooledFeatures
 from vla_gym.agents.policies.sources import make_source
 from vla_gym.errors import InvalidConfigError, UnknownNameError
-from vla_gym.skills.verbs import skill_of
+from vla_gym.skills import verb_of
 
 
 def env_kwargs(config: TrainConfig, split: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def make_features(
 
 def several_skills(venv: Any) -> bool:
     """Whether an environment's sentences differ in their verb as well as in their things."""
-    return len({skill_of(task.goal) for task in venv.unwrapped.tasks}) > 1
+    return len({verb_of(task.goal) for task in venv.unwrapped.tasks}) > 1
 
 
 def settle(config: TrainConfig, venv: Any, begun_from: TrainConfig | None = None) -> None:

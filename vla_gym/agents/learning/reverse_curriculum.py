@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vla_gym.envs.listeners import Listener
 from vla_gym.geometry.rotations import TOOL_DOWN, quat_about, quat_to_mat
-from vla_gym.skills.motions import HOVER
+from vla_gym.skills.lifting import HOVER
 from vla_gym.world.grasping import HOME_TOOL, grasp_turn
 from vla_gym.world.objects import KINDS
 from vla_gym.world.views import View

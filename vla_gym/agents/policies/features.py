@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vla_gym.agents.policies.sources import ROLES, Found, Source
 from vla_gym.envs.observation import PROPRIO_TAIL
-from vla_gym.skills.verbs import SKILLS
+from vla_gym.skills import VERBS
 from vla_gym.world.grasping import N_SHAPE
 
 BODY: dict[str, int] = {
@@ -59,7 +59,7 @@ def layout(skills: bool = False, pooled: bool = False, clock: bool = False) -> d
     """
     if pooled:
         return dict(POOLED)
-    extra = {"skill": len(SKILLS) * skills, "clock": int(clock)}
+    extra = {"skill": len(VERBS) * skills, "clock": int(clock)}
     return {**LAYOUT, **{name: n for name, n in extra.items() if n}}
 
 
@@ -194,7 +194,7 @@ class PolicyFeatures(Features):
         self.source: Any = source
         self.length = sum(layout(skills, clock=clock_hz is not None).values())
         self.space = spaces.Box(-np.inf, np.inf, (self.length,), np.float32)
-        self.skill = np.zeros((n, len(SKILLS) if skills else 0), np.float32)
+        self.skill = np.zeros((n, len(VERBS) if skills else 0), np.float32)
         self.xy = np.zeros((n, len(ROLES), 2))
         self.confidence = np.zeros((n, len(ROLES)))
         self.shape = np.zeros((n, len(ROLES), N_SHAPE))
@@ -302,7 +302,7 @@ def assemble(found: Found, proprio: NDArray, skill: NDArray, clock: NDArray) -> 
     Args:
         found: The things of m worlds.
         proprio: Ends as `PROPRIO_TAIL` says. Shape (m, any).
-        skill: How likely each skill is meant. Shape (m, len(SKILLS)), or (m, 0) to leave it out.
+        skill: How likely each skill is meant. Shape (m, len(VERBS)), or (m, 0) to leave it out.
         clock: Time since the beginning, from -1 to 1. Shape (m, 1), or (m, 0) to leave it out.
 
     Returns:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vla_gym.agents.policies.clause_tracker import Reading
 from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.errors import UnknownNameError
-from vla_gym.skills.verbs import SKILLS, skill_of
+from vla_gym.skills import VERBS, verb_of
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.verb_reader import Skills
 from vla_gym.world.grasping import N_SHAPE, shape_of
@@ -43,7 +43,7 @@ class Found:
     confidence: NDArray
     """Shape (m, len(ROLES)), in [0, 1]."""
     shape: NDArray
-    """As `vla_gym.skills.motions.shape_of`, but that cosine and sine are shorter where it is not
+    """As `vla_gym.world.grasping.shape_of`, but that cosine and sine are shorter where it is not
     clear how the fingers would take it. Shape (m, len(ROLES), N_SHAPE)."""
     anew: NDArray[np.bool_] | None = None
     """Worlds in which the sentence has gone on to other things. Shape (m,)."""
@@ -73,7 +73,7 @@ class Source(Protocol):
         """
 
     def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:  # type: ignore[empty-body]
-        """How likely each skill is meant, for all worlds. Shape (n, len(SKILLS))."""
+        """How likely each skill is meant, for all worlds. Shape (n, len(VERBS))."""
 
     past: bool
     """Whether last observations of finished episodes can still be looked at."""
@@ -155,7 +155,7 @@ class ClipSource:
     def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:
         """See `Source.skills`; nothing for who is blind to the words."""
         if self.blind == "instruction" or self._verbs is None:
-            return np.zeros((len(instructions), len(SKILLS)), np.float32)
+            return np.zeros((len(instructions), len(VERBS)), np.float32)
         return self._verbs.read(instructions)
 
 
@@ -215,14 +215,14 @@ class PrivilegedSource:
 
     def skills(self, instructions: Sequence[str]) -> NDArray[np.float32]:
         """The one that the task needs."""
-        rows = np.zeros((len(instructions), len(SKILLS)), np.float32)
+        rows = np.zeros((len(instructions), len(VERBS)), np.float32)
         if self.blind == "instruction":
             return rows
-        core, names = self.venv.unwrapped, list(SKILLS)
+        core, names = self.venv.unwrapped, list(VERBS)
         for i, episode in enumerate(core.episodes):
-            skill = skill_of(core.tasks[episode.task].goal)
-            if skill is not None:
-                rows[i, names.index(skill)] = 1.0
+            verb = verb_of(core.tasks[episode.task].goal)
+            if verb in VERBS:  # verbs of skills registered by others are unknown to policies
+                rows[i, names.index(verb)] = 1.0
         return rows
 
     @staticmethod

@@ -1,11 +1,9 @@
 """Slide a puck to a mat that lies beyond reach."""
 
 from vla_gym.envs.task import Role, Task
+from vla_gym.skills.striking import STRIKE_LINE
 from vla_gym.world.placement import Scatter
 from vla_gym.world.predicates import HandBehind, Lifted, SlidOver, Static
-
-LINE = 0.54
-"""x of the line that the hand may not cross [m]."""
 
 SLIDE = Task(
     name="Slide",
@@ -20,11 +18,11 @@ SLIDE = Task(
         regions=(
             ("puck", (0.42, 0.0), (0.025, 0.16)),
             ("mat", (0.645, 0.0), (0.025, 0.14)),
-            ("line", (LINE, 0.0), (0.0, 0.0)),
+            ("line", (STRIKE_LINE, 0.0), (0.0, 0.0)),
         ),
     ),
-    goal=SlidOver("object", "target", LINE) & Static("object"),
-    keep=HandBehind(LINE) & ~Lifted("object", 0.02),
+    goal=SlidOver("object", "target", STRIKE_LINE) & Static("object"),
+    keep=HandBehind(STRIKE_LINE) & ~Lifted("object", 0.02),
     phrases=("slide {object} onto {target}", "slide {object} to {target}"),
     novel_phrases=("let {object} glide onto {target}", "send {object} sliding to {target}"),
     horizon=60,

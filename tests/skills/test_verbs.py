@@ -1,0 +1,18 @@
+"""The verb of a sentence."""
+
+import pytest
+
+from vla_gym.envs.tasks import MIXTURES, TASKS
+from vla_gym.skills import VERBS, verb_of
+
+
+@pytest.mark.parametrize("task", MIXTURES["Tabletop"], ids=lambda t: f"{t.name}: {t.phrases[0]}")
+def test_every_task_has_a_known_skill_or_asks_for_what_cannot_be_done(task):
+    skill = verb_of(task.goal)
+    assert skill in VERBS or (skill is None and task.name == "Infeasible")
+
+
+def test_skills_that_differ_in_words_differ():
+    assert verb_of(TASKS["Pick"].goal) == "lift" and verb_of(TASKS["Stack"].goal) == "stack"
+    assert [verb_of(t.goal) for t in MIXTURES["Drawer"]] == ["open", "close", "put"]
+    assert len({verb_of(t.goal) for t in MIXTURES["Arrange"]}) == 4
