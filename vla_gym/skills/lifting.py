@@ -89,8 +89,8 @@ def lift_progress(world: World, thing: View) -> tuple[list[NDArray], list[NDArra
     fractions = [
         1 - away / REACH_STAGE.distance, touch.mean(axis=1), thing.bottom / LIFT_STAGES[2].distance
     ]  # fmt: skip
-    lifted = np.logical_and(held, thing.bottom > 0.03)
-    return fractions, [np.less(away, _REACHED), held, lifted]
+    lifted = np.asarray(held & (thing.bottom > 0.03))
+    return fractions, [np.asarray(away < _REACHED), held, lifted]
 
 
 def grasp(world: World, thing: View, yaw: NDArray | None = None) -> Motion:
