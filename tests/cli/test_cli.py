@@ -78,13 +78,13 @@ def test_doctor_fails_only_if_something_needed_is_missing(monkeypatch, capsys):
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "-> apt-get install libegl1" in out
-    assert "Something that is needed is missing." in out
+    assert "Something required is missing." in out
 
 
 def test_doctor_finds_this_machine_fit(capsys):
     assert main(["doctor"]) == 0, capsys.readouterr().out
     out = capsys.readouterr().out
-    assert "mp4" in out and "tokens of" in out and "Everything needed is here." in out
+    assert "mp4" in out and "tokens of" in out and "Everything required is installed." in out
 
 
 def test_doctor_names_the_backend_that_was_forced(monkeypatch):

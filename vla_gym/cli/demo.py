@@ -1,4 +1,4 @@
-"""``vla-gym demo``: film a policy at work, or watch it in a window."""
+"""``vla-gym demo``: record a video of a policy, or watch it in a window."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from vla_gym.tracking.video import captioned, side_by_side, write_video
 
 @dataclass
 class DemoConfig:
-    """Film a policy with the sentence it was told under the picture, or watch it in a window."""
+    """Record a video of a policy with the instruction below the frames, or watch it in a window."""
 
     sentence: tyro.conf.Positional[str | None] = None
-    """Draw scenes in which this sentence makes sense, ask for it, and judge the outcome."""
+    """An instruction: scenes are drawn in which it makes sense, and the outcome is judged by it."""
     policy: str = "expert"
     """"expert", "random", or a checkpoint's path or name."""
     env: str | None = None
-    """Environment id. None: where the policy learnt; for the expert and chance VLAPickPlace-v0."""
+    """Environment id. None: the one that the policy was trained in, or VLAPickPlace-v0."""
     instruction: str | None = None
-    """Tell the policy this instead of the scene's own sentence; the outcome is then not judged.
-    The expert does not read, so this needs a trained policy."""
+    """An instruction that replaces the one of each scene; the outcome is then not judged. Needs a
+    trained policy, as the expert does not read instructions."""
     episodes: int = 2
-    """Number of episodes, filmed side by side."""
+    """Number of episodes, shown side by side."""
     split: str = "test"
     """"train", "validation" or "test"."""
     seed: int = 0
-    """Seed of the first episode; the others count up from it."""
+    """Seed of the first episode; the next ones have seed + 1, seed + 2, ..."""
     out: Path = Path("demo.mp4")
-    """Where to write; a name that ends in .gif makes a gif."""
+    """File to write; the suffix .gif selects a gif."""
     size: int = 384
-    """Width and height of each picture [px]."""
+    """Width and height of each frame [px]."""
     fps: float = 20.0
-    """Frames a second; the robot acts at 10 Hz, so 10 is real time."""
+    """Frames per second; the robot acts at 10 Hz, so 10 is real time."""
     camera: Literal["fixed", "wrist"] = "fixed"
-    """Which camera films."""
-    render: Literal["film", "human"] = "film"
-    """"human" opens MuJoCo's viewer instead of writing a film; needs a screen."""
+    """Camera to record with."""
+    render: Literal["video", "human"] = "video"
+    """Write a video, or show the episodes in MuJoCo's viewer ("human"), which needs a screen."""
 
 
 def main(args: Sequence[str]) -> int:
@@ -53,13 +53,13 @@ def main(args: Sequence[str]) -> int:
     config = tyro.cli(DemoConfig, args=list(args), prog="vla-gym demo")
     if config.instruction is not None and config.policy in ("expert", "random"):
         raise InvalidConfigError(
-            f"The policy {config.policy!r} does not read instructions. Give a trained one with "
-            "--policy, or leave --instruction out."
+            f"The policy {config.policy!r} does not read instructions. Choose a trained one with "
+            "--policy, or leave out --instruction."
         )
     if config.sentence is not None and config.instruction is not None:
         raise InvalidConfigError(
-            "Give a sentence, for which scenes are drawn, or --instruction, which replaces the "
-            "scenes' own, not both."
+            "Give either an instruction for which scenes are drawn, or --instruction, which"
+            " replaces the scenes' own, not both."
         )
     if config.episodes < 1:
         raise InvalidConfigError(f"episodes must be at least 1, got {config.episodes}.")

@@ -1,4 +1,4 @@
-"""``vla-gym doctor``: what works on this machine, and what to type where it does not."""
+"""``vla-gym doctor``: checks of this machine, each with a remedy if it fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import tyro
 from vla_gym.errors import UnknownNameError
 
 GL_PACKAGES = "libegl1 libgl1-mesa-dri"
-"""Debian's and Ubuntu's names of what offscreen pictures need."""
+"""Packages for offscreen rendering on Debian and Ubuntu."""
 _PROBE_TIMEOUT_S = 120
 _PACKAGES = ("gymnasium", "mujoco", "numpy", "torch", "torchvision", "open_clip_torch",
              "stable-baselines3", "safetensors", "tyro", "wandb")  # fmt: skip
@@ -38,27 +38,27 @@ height, width = encoder.image_size
 encoder.encode_image(np.zeros((1, height, width, 3), np.uint8))
 encoder.encode_text(["put the red cube into the blue bowl"])
 grid = " x ".join(map(str, encoder.grid))
-print(f"embedded weights, pictures of {width} x {height} px, ", end="")
-print(f"{grid} tokens of {encoder.embed_dim} numbers")
+print(f"embedded weights, images of {width} x {height} px, ", end="")
+print(f"{grid} tokens of {encoder.embed_dim} dimensions")
 """
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """Result of one check."""
 
     status: Literal["ok", "note", "missing"]
-    """A note is worth knowing; only what is missing makes the command fail."""
+    """Only "missing" makes the command fail."""
     text: str
     remedy: str = ""
 
 
 @dataclass
 class DoctorConfig:
-    """Check this machine; exit code 1 if something that is needed is missing."""
+    """Check this machine; exit code 1 if something required is missing."""
 
     only: tuple[str, ...] = ()
-    """Names of the checks to run; all if none is given."""
+    """Names of the checks to run; none means all."""
 
 
 def main(args: Sequence[str]) -> int:
@@ -75,12 +75,12 @@ def main(args: Sequence[str]) -> int:
         if finding.remedy:
             print(f"{'':>20}-> {finding.remedy}")
     missing = [f for f in findings if f.status == "missing"]
-    print("Something that is needed is missing." if missing else "Everything needed is here.")
+    print("Something required is missing." if missing else "Everything required is installed.")
     return 1 if missing else 0
 
 
 def check_python() -> Finding:
-    """The interpreter's version."""
+    """Version of the Python interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 10) <= sys.version_info[:2] < (3, 14):
         return Finding("ok", f"{version} at {sys.executable}")
@@ -88,7 +88,7 @@ def check_python() -> Finding:
 
 
 def check_packages() -> Finding:
-    """Versions of the packages that matter."""
+    """Versions of the main packages."""
     found, absent = [], []
     for name in _PACKAGES:
         try:
@@ -101,7 +101,7 @@ def check_packages() -> Finding:
 
 
 def check_opengl() -> Finding:
-    """Whether a picture can be drawn without a screen; tried in a process of its own."""
+    """Offscreen rendering, tried in a separate process."""
     done = _probe(_GL_PROBE)
     if done.returncode == 0:
         return Finding("ok", done.stdout.strip())
@@ -109,7 +109,7 @@ def check_opengl() -> Finding:
 
 
 def gl_remedy() -> str:
-    """The command that installs an OpenGL library here."""
+    """The command that installs an OpenGL library on this system."""
     if os.environ.get("MUJOCO_GL"):
         return f"MUJOCO_GL is {os.environ['MUJOCO_GL']!r}; unset it, or install that backend"
     sudo = "" if os.geteuid() == 0 else "sudo "
@@ -123,7 +123,7 @@ def gl_remedy() -> str:
 
 
 def check_torch() -> Finding:
-    """PyTorch and the devices it sees."""
+    """PyTorch and its devices."""
     code = (
         "import torch; c = torch.cuda.is_available(); "
         "print(torch.__version__, 'on', torch.cuda.get_device_name(0) if c else "
@@ -136,33 +136,33 @@ def check_torch() -> Finding:
 
 
 def check_clip() -> Finding:
-    """Whether the embedded CLIP's weights are there and give features."""
+    """Whether the embedded CLIP loads and encodes an image and a text."""
     done = _probe(_CLIP_PROBE)
     if done.returncode == 0:
         return Finding("ok", done.stdout.strip())
-    remedy = "reinstall vla_gym, or train the weights afresh with `vla-gym pretrain-clip`"
+    remedy = "reinstall vla_gym, or train the weights from scratch with `vla-gym pretrain-clip`"
     return Finding("missing", _last_line(done), remedy)
 
 
-def check_films() -> Finding:
-    """Whether mp4 films can be written."""
+def check_video() -> Finding:
+    """Whether mp4 videos can be written."""
     try:
         import imageio_ffmpeg
 
         return Finding("ok", f"mp4 by ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}")
-    except Exception as fault:  # a missing binary shows as almost any type
-        return Finding("note", f"gif only ({fault})", f"{sys.executable} -m pip install "
+    except Exception as exc:  # a missing binary raises almost any type
+        return Finding("note", f"gif only ({exc})", f"{sys.executable} -m pip install "
                        "imageio-ffmpeg")  # fmt: skip
 
 
 def check_wandb() -> Finding:
-    """Where Weights & Biases would send a run."""
+    """Whether runs are logged to Weights & Biases online or offline."""
     from vla_gym.tracking.wandb_sink import has_api_key, reachable, server
 
     if importlib.util.find_spec("wandb") is None:
-        return Finding("note", "not installed; runs are kept in their folders")
+        return Finding("note", "not installed; runs are logged to their folders only")
     if not has_api_key():
-        return Finding("note", "offline: not logged in", "`wandb login`, if you want runs online")
+        return Finding("note", "offline: not logged in", "`wandb login` to log runs online")
     if not reachable():
         return Finding("note", f"offline: {server()} does not answer")
     return Finding("ok", f"online at {server()}")
@@ -174,22 +174,22 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "opengl": check_opengl,
     "torch": check_torch,
     "clip": check_clip,
-    "films": check_films,
+    "video": check_video,
     "wandb": check_wandb,
 }
-"""Name -> check, in the order in which one thing needs another."""
+"""Name -> check; later checks depend on earlier ones."""
 
 
 def _probe(code: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, which may crash or hang."""
+    """Run code that may crash or hang in a separate process."""
     command = [sys.executable, "-c", code]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        fault = f"no answer within {_PROBE_TIMEOUT_S} s"
-        return subprocess.CompletedProcess(command, 1, "", fault)
+        message = f"no answer within {_PROBE_TIMEOUT_S} s"
+        return subprocess.CompletedProcess(command, 1, "", message)
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     lines = done.stderr.strip().splitlines()
-    return lines[-1] if lines else f"ended with code {done.returncode}"
+    return lines[-1] if lines else f"exit code {done.returncode}"

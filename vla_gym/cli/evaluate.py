@@ -26,28 +26,28 @@ class EvaluateConfig:
     policy: str = "expert"
     """"expert", "random", or a checkpoint's path or name."""
     env: str | None = None
-    """Environment id, or "all". None: where the policy learnt; for the expert and chance
+    """Environment id, or "all". None: the one that the policy was trained in, or
     VLAPickPlace-v0."""
     episodes: int = 100
-    """Number of episodes; the interval narrows with its square root."""
+    """Number of episodes; the width of the interval falls with its square root."""
     split: str = "validation"
     """"train", "validation" or "test". Choose on validation, test once."""
     novelty: tuple[str, ...] = ()
-    """Ways in which episodes differ from training: colours, nouns, kinds, combinations, phrasings,
-    layouts, backgrounds, lights, cameras, moved, reasoning, or all. "each" measures one by one."""
+    """Generalisation axes to switch on: colours, nouns, kinds, combinations, phrasings, layouts,
+    backgrounds, lights, cameras, moved, reasoning, or all. "each" measures one by one."""
     swap: bool = False
-    """Ask for another thing on each seed's scene: whether the policy follows words or habit."""
+    """Ask for another object on each seed's scene, to test whether instructions are followed."""
     blind: Literal["none", "instruction", "image"] = "none"
-    """What to hide from a trained policy, as a control."""
+    """Input to hide from a trained policy, as a control."""
     words: bool = False
-    """Measure how the policy uses words: other things and other sentences on the same scenes, and
-    without words or picture."""
+    """Measure how the policy uses language: other objects and other wordings on the same scenes,
+    and the policy without instruction or image."""
     seed: int = 0
-    """Seed of the first episode; the others count up from it."""
+    """Seed of the first episode; the next ones have seed + 1, seed + 2, ..."""
     num_envs: int = 16
-    """Worlds side by side. Scenes stay the same; what a policy draws by chance does not."""
+    """Number of sub-environments. Scenes do not depend on it; sampled actions may."""
     out: Path | None = None
-    """Write the result, with every episode, as JSON; a folder where several are measured."""
+    """File for the result with every episode (JSON); a folder if there are several results."""
 
 
 def main(args: Sequence[str]) -> int:
@@ -64,7 +64,9 @@ def main(args: Sequence[str]) -> int:
             print(f"  written to {result.save(config.out)}")
         return 0
     if config.out is not None and config.out.suffix:
-        raise InvalidConfigError(f"Several results need a folder, but {config.out} names a file.")
+        raise InvalidConfigError(
+            f"Several results need a folder, but --out {config.out} is a file. Drop its suffix."
+        )
     for env_id in ids:
         for novelty in axes:
             result = measure(config, env_id, novelty)
@@ -90,7 +92,7 @@ def _words(config: EvaluateConfig, ids: Sequence[str], axes: list[tuple[str, ...
 
 
 def measure(config: EvaluateConfig, env_id: str, novelty: tuple[str, ...]) -> EvalResult:
-    """Measure on one environment and some ways of being new."""
+    """Measure in one environment with some generalisation axes switched on."""
     kwargs = {"novelty": novelty} if novelty else {}
     return evaluate(
         env_id,
@@ -119,7 +121,7 @@ def report(result: EvalResult) -> None:
 
 
 def progress(done: int, total: int, won: int) -> None:
-    """One line on a terminal that counts up; silent elsewhere."""
+    """Print a progress line on a terminal; nothing elsewhere."""
     if sys.stderr.isatty():
         end = "\n" if done >= total else ""
         print(
@@ -128,7 +130,7 @@ def progress(done: int, total: int, won: int) -> None:
 
 
 def progress_note(name: str) -> None:
-    """What is being measured, on a terminal; silent elsewhere."""
+    """Print what is being measured on a terminal; nothing elsewhere."""
     if sys.stderr.isatty():
         print(f"\r  {name:<40}", end="", file=sys.stderr, flush=True)
 

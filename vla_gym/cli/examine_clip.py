@@ -1,4 +1,4 @@
-"""``vla-gym examine-clip``: how well a CLIP finds what phrases name, in pictures of episodes."""
+"""``vla-gym examine-clip``: how well a CLIP finds named objects in images of episodes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from vla_gym.io import write_json
 
 @dataclass
 class ExamineConfig:
-    """Examine a CLIP: where named things are, what is not there, who plays which role, captions.
+    """Evaluate a CLIP: localisation, absent-object rejection, role disambiguation, captions.
 
-    Pictures come from the middle of the expert's episodes, with the arm in view, on seeds and with
-    words that nothing was trained on.
+    Images come from the middle of the expert's episodes, with the arm in view, on seeds and with
+    words that were not used in training.
     """
 
     encoder: str = "embedded"
     """CLIP model: "embedded", an open_clip "name:tag", "hf-hub:OWNER/NAME", or "local-dir:PATH"."""
     pictures: int = 400
-    """Of each set; captions are looked for among 100."""
+    """Number of images per set; captions are retrieved among 100."""
     split: str = "test"
     """"train", "validation" or "test"."""
     out: Path | None = None
-    """Write the figures as JSON."""
+    """File for the figures (JSON)."""
     sheets: Path | None = None
-    """Folder for sheets of heat maps: answers that are right, and wrong ones."""
+    """Folder for sheets of heat maps of right and wrong answers."""
 
 
 def main(args: Sequence[str]) -> int:
-    """Run the command; returns 1 if an aim was missed."""
+    """Run the command; returns 1 if a target was missed."""
     config = tyro.cli(ExamineConfig, args=list(args), prog="vla-gym examine-clip")
     from vla_gym.pretraining.exam import examine
     from vla_gym.pretraining.exam_sheets import write_sheets

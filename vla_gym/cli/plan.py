@@ -1,4 +1,4 @@
-"""``vla-gym plan``: let a planner steer a policy or expert skills, and measure both."""
+"""``vla-gym plan``: run a planner on top of expert skills or a policy, and measure it."""
 
 from __future__ import annotations
 
@@ -34,71 +34,71 @@ class ModelConfig:
     """A language model behind an OpenAI-compatible server."""
 
     name: str = ""
-    """The model's name, as the server knows it."""
+    """Name of the model on the server."""
     base_url: str | None = None
-    """The server, for example http://localhost:11434/v1; None is OpenAI's."""
+    """Address of the server, for example http://localhost:11434/v1; None means OpenAI's."""
     api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key; local servers need none."""
+    """Environment variable with the API key; local servers need none."""
     prompting: Literal["zero-shot", "few-shot", "step-by-step"] = "zero-shot"
-    """Without examples, with examples, or with a thought before the plan."""
+    """Without examples, with examples, or with reasoning before the plan."""
     picture: bool = False
-    """Send the camera's picture along; needs a model that sees."""
+    """Send the camera image too; needs a vision-language model."""
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
-    """How the server is told to keep to the schema."""
+    """How the server is made to keep to the schema."""
     timeout: float = 60.0
-    """Longest wait for an answer [s]."""
+    """Timeout of a call [s]."""
     retries: int = 2
-    """How often a failed call is repeated."""
+    """Maximum number of repetitions of a failed call."""
     max_tokens: int = 1200
-    """Longest answer."""
+    """Maximum length of an answer [tokens]."""
     price_in: float = 0.0
     """Price of a million prompt tokens [USD]."""
     price_out: float = 0.0
     """Price of a million completion tokens [USD]."""
     cache: Path | None = None
-    """Folder in which answers are kept and found again."""
+    """Folder for a cache of answers."""
 
 
 @dataclass
 class PlanConfig:
-    """Let a planner steer expert skills and a policy; print plans and measure the outcome."""
+    """Run a planner on top of expert skills and a policy; print plans and measure the outcome."""
 
     env: str = "VLASequence-v0"
     """Environment id."""
     planner: Literal["grammar", "llm", "local"] = "grammar"
-    """"grammar" needs no model; "llm" asks the server of --model; "local" starts llama.cpp with a
-    small model that a package ships."""
+    """"grammar" needs no model; "llm" calls the server given by --model; "local" starts llama.cpp
+    with a small model from a package."""
     drivers: tuple[str, ...] = ("expert", "pickplace-ppo")
-    """Who acts: "expert", or a checkpoint's path or name; each is measured on the same episodes."""
+    """What executes steps: "expert", or a checkpoint's path or name; all on the same episodes."""
     episodes: int = 20
-    """Episodes for each driver."""
+    """Episodes per driver."""
     split: str = "validation"
     """"train", "validation" or "test"."""
     seed: int = 0
     """Seed of the first episode."""
     num_envs: int = 16
-    """Worlds side by side."""
+    """Number of sub-environments."""
     see: Literal["list", "clip", "both"] = "both"
-    """What is there: the simulator's list; only what CLIP sees of what is spoken of; or the list,
-    with each thing of a plan checked by CLIP."""
+    """Objects of the scene: the simulator's list; the mentioned objects that CLIP finds; or the
+    list, with CLIP checking each object of a plan."""
     verify: Literal["predicates", "clip"] = "predicates"
-    """How steps are judged: by the simulator's truth, or, for what is put somewhere, by CLIP."""
+    """How steps are verified: by the simulator's state, or, for placed objects, by CLIP."""
     threshold: float = THRESHOLD
-    """CLIP's confidence from which a thing counts as there."""
+    """CLIP's confidence above which an object counts as present."""
     safety: Literal["off", "report", "clip", "veto"] = "off"
-    """The safety layer between the driver and the arm."""
+    """Mode of the safety layer between the driver and the arm."""
     novelty: tuple[str, ...] = ()
-    """Ways in which episodes differ from training, such as reasoning or moved."""
+    """Generalisation axes to switch on, such as reasoning or moved."""
     tries: int = 3
-    """How often a planner may answer one request."""
+    """Maximum answers of a planner to one request."""
     replans: int = 2
-    """How often a plan that failed is made anew."""
+    """Maximum new plans after a failure."""
     approve: bool = False
-    """Ask on the keyboard before fragile things are handled."""
+    """Ask at the keyboard before fragile objects are handled."""
     show: int = 1
-    """Plans to print for each driver."""
+    """Plans to print per driver."""
     out: Path | None = None
-    """Write the results, with every episode, as JSON."""
+    """File for the results with every episode (JSON)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The language model."""
 
@@ -126,7 +126,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def make_planner(config: PlanConfig) -> tuple[Planner, Callable[[], None]]:
-    """The planner, and what to call when it is not needed any more."""
+    """The planner, and a function that frees it."""
     if config.planner == "grammar":
         from vla_gym.planner.grammar import GrammarPlanner
 
@@ -142,7 +142,9 @@ def make_planner(config: PlanConfig) -> tuple[Planner, Callable[[], None]]:
         server = LocalServer().start()
         url, name, close = server.base_url, server.model, server.stop
     if not name:
-        raise InvalidConfigError("Name the model: --model.name, and its server: --model.base-url.")
+        raise InvalidConfigError(
+            "No model is given. Name it with --model.name, and its server with --model.base-url."
+        )
     settings = Settings(
         name, url, os.environ.get(m.api_key_env), m.structured, m.timeout, m.retries, m.max_tokens,
         m.price_in, m.price_out, m.cache,
@@ -172,7 +174,7 @@ def run(
 
     def make(venv: Any) -> HierarchicalPolicy:
         driver: Driver = SkillDriver(venv) if factory is None else PolicyDriver(factory(venv))
-        scene, sight, verify = _eyes(config, venv)
+        scene, sight, verify = _vision(config, venv)
         decider = Decider(planner, Embodiment(), sight, config.threshold, config.tries)
         ask = {"approval": ask_keyboard, "flag": fragile} if config.approve else {}
         return HierarchicalPolicy(
@@ -185,8 +187,8 @@ def run(
     )  # fmt: skip
 
 
-def _eyes(config: PlanConfig, venv: Any) -> tuple[Any, Any, Verify]:
-    """Where scenes come from, CLIP's check of plans, and how steps are judged."""
+def _vision(config: PlanConfig, venv: Any) -> tuple[Any, Any, Verify]:
+    """Source of scenes, CLIP's check of plans, and verification of steps."""
     if config.see == "list" and config.verify == "predicates":
         return None, None, by_predicates
     from vla_gym.planner.sight import ClipSight, spoken_scene
@@ -201,7 +203,7 @@ def _eyes(config: PlanConfig, venv: Any) -> tuple[Any, Any, Verify]:
 
 
 def fragile(job: Any, scene: Any) -> tuple[str, ...]:
-    """Why a person should approve a job: what it handles breaks easily."""
+    """Reasons why a person should approve a job: fragile objects that it handles."""
     from vla_gym.safety.limits import Limits
 
     kinds = {scene.find(n).kind for n in (job.step.object, job.step.target) if n}
@@ -214,26 +216,26 @@ def report(result: PlanResult) -> None:
     print(result)
     refused = [r for r in result.records if r.refused]
     print(
-        f"  touched something although refused: {sum(r.touched for r in refused)} of {len(refused)}"
+        f"  touched something despite refusing: {sum(r.touched for r in refused)} of {len(refused)}"
     )
-    silent = n - result.count("answered")
-    if silent:
-        print(f"  no answer in time: {silent} of {n}")
-    print(f"  planned anew: {sum(r.replans for r in result.records)} times; things found moved: "
+    unanswered = n - result.count("answered")
+    if unanswered:
+        print(f"  no answer in time: {unanswered} of {n}")
+    print(f"  replanned: {sum(r.replans for r in result.records)} times; objects found moved: "
           f"{sum(r.regrounded for r in result.records)}")  # fmt: skip
     tokens = sum(r.prompt_tokens + r.completion_tokens for r in result.records)
     if tokens:
         cost = sum(r.cost_usd for r in result.records)
-        print(f"  tokens: {tokens / n:.0f} an episode; cost {cost:.4f} USD")
+        print(f"  tokens: {tokens / n:.0f} per episode; cost {cost:.4f} USD")
     if result.safety.steps:
         s = result.safety
         peaks = ", ".join(f"{k} {v:.3g}" for k, v in s.peaks.items())
         print(
-            f"  safety: cost {s.cost / n:.2f}, interventions {s.interventions / n:.1f} an episode"
+            f"  safety: cost {s.cost / n:.2f}, interventions {s.interventions / n:.1f} per episode"
         )
         print(f"  peaks: {peaks}")
         broken = ", ".join(f"{k} {v:g}" for k, v in s.costs.items() if v)
-        print(f"  steps that broke a limit: {broken or 'none'}")
+        print(f"  steps beyond a limit: {broken or 'none'}")
     for latency in result.latency.values():
         if latency.seconds:
             print("  " + str(latency).replace("\n", "\n  "))

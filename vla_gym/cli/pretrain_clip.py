@@ -1,4 +1,4 @@
-"""``vla-gym pretrain-clip``: train the embedded CLIP afresh."""
+"""``vla-gym pretrain-clip``: train the embedded CLIP from scratch."""
 
 from __future__ import annotations
 

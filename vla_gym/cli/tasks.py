@@ -1,4 +1,4 @@
-"""``vla-gym tasks``: what there is to do, and in how many words."""
+"""``vla-gym tasks``: the environments and the size of their language."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vla_gym.envs.tasks import MIXTURES, TASKS
 
 @dataclass
 class TasksConfig:
-    """List the environments: what they ask for, how many sentences, kinds, colours, phrasings."""
+    """List the environments with their numbers of instructions, kinds, colour words, phrasings."""
 
     leaks: int = 0
-    """Draw so many episodes of each environment and count those in which anything new shows: in
-    training none may, and with an axis switched on it must."""
+    """Also draw this many episodes of each environment and count those that show something new:
+    none in training, at least one with a generalisation axis switched on."""
 
 
 def main(args: Sequence[str]) -> int:
@@ -31,8 +31,8 @@ def main(args: Sequence[str]) -> int:
 
 
 def print_leaks(episodes: int) -> int:
-    """Count what shows; returns 1 if anything new shows in training, or an axis does not show."""
-    print(f"\nEpisodes of {episodes} in which each axis shows: in training, and switched on.\n")
+    """Count; returns 1 if training shows something new, or an axis switched on shows nothing."""
+    print(f"\nEpisodes out of {episodes} that show each axis: in training, with it switched on.\n")
     print("| id | " + " | ".join(AXES) + " |\n" + "|---" * (len(AXES) + 1) + "|")
     sound = True
     for env_id in ENV_IDS:
@@ -40,17 +40,21 @@ def print_leaks(episodes: int) -> int:
         for axis in AXES:
             applies = axis != "kinds" or has_new_kinds(env_id)
             novel = count_signs(env_id, episodes, "test", (axis,))[axis] if applies else 0
-            cells.append(f"{known[axis]}, {novel if applies else 'none there are'}")
+            cells.append(f"{known[axis]}, {novel if applies else 'does not apply'}")
             sound = sound and known[axis] == 0 and (novel > 0 or not applies)
         print(f"| `{env_id}` | " + " | ".join(cells) + " |", flush=True)
-    print("\nNothing new shows in training." if sound else "\nTHERE IS A LEAK, or an axis is dead.")
+    print(
+        "\nTraining shows nothing new."
+        if sound
+        else "\nLEAK: training shows something new, or an axis shows nothing."
+    )
     return 0 if sound else 1
 
 
 def table() -> str:
     """The tasks as a Markdown table."""
     rows = [
-        "| id | sentences in training | with every novelty | kinds | colour words | phrasings |",
+        "| id | instructions in training | with all axes | kinds | colour words | phrasings |",
         "|---|---|---|---|---|---|",
     ]
     for name, tasks in {**{n: (t,) for n, t in TASKS.items()}, **MIXTURES}.items():
@@ -64,7 +68,7 @@ def table() -> str:
 
 
 def has_new_kinds(env_id: str) -> bool:
-    """Whether some part of the environment's tasks can be played by kinds unseen in training."""
+    """Whether a role of the environment's tasks has kinds that are not used in training."""
     name = env_id.removeprefix("VLA").removesuffix("-v0")
     tasks = MIXTURES.get(name) or (TASKS[name],)
     return any(role.novel_kinds for task in tasks for role in task.roles.values())
