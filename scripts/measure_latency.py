@@ -13,7 +13,7 @@ import torch
 import tyro
 
 from vla_gym.agents.policies.registry import policy_factory
-from vla_gym.evaluation.protocol import make_venv
+from vla_gym.envs.registration import make_vec
 from vla_gym.io import write_json
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import PolicyDriver
@@ -58,7 +58,7 @@ def main(config: LatencyConfig) -> None:
     """Measure and write."""
     torch.set_num_threads(1)
     clock = time.thread_time if config.cpu else time.perf_counter
-    venv = make_venv(config.env, 1, split="validation", safety="clip", horizon=10_000)
+    venv = make_vec(config.env, 1, split="validation", safety="clip", horizon=10_000)
     parts = {name: Latency(name) for name in ("CLIP", "policy and plan", "safety", "loop")}
     policy: Any = policy_factory(config.policy)(venv)
     encoder = policy.features.source.grounder.encoder

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tyro
 
+from vla_gym.envs.registration import make_vec
 from vla_gym.envs.tasks import MIXTURES, TASKS
-from vla_gym.evaluation.protocol import make_venv
 from vla_gym.evaluation.records import rate
 from vla_gym.io import write_json
 from vla_gym.planner.decide import Decider
@@ -40,7 +40,7 @@ def main(config: RefusalConfig) -> None:
     grounder = Grounder(ClipEncoder(device="cpu"))
     for name in NAMES:
         n = config.episodes
-        venv = make_venv(f"VLA{name}-v0", n, split=config.split, cameras=("image",))
+        venv = make_vec(f"VLA{name}-v0", n, split=config.split, cameras=("image",))
         obs, _ = venv.reset(seed=0)
         core = venv.unwrapped
         sight = ClipSight(grounder, core.world.pinhole("fixed"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vla_gym import ENV_IDS
-from vla_gym.evaluation.protocol import make_venv
+from vla_gym.envs.registration import make_vec
 
 from .text import IMAGES, pyplot, save_figure
 
@@ -16,7 +16,7 @@ N, COLUMNS = 24, 4
 
 def draw() -> list[Path]:
     """Draw the first scenes of the validation split."""
-    venv = make_venv(ENV_IDS[0], N, split="validation")
+    venv = make_vec(ENV_IDS[0], N, split="validation")
     obs, _ = venv.reset(seed=0)
     venv.close()
     frames = np.concatenate([obs["image"], obs["wrist_image"]], axis=2)

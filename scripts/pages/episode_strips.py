@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vla_gym.agents.policies.registry import home_of, policy_factory
+from vla_gym.envs.registration import make_vec
 from vla_gym.evaluation.episode_video import EpisodeVideo, record_videos
-from vla_gym.evaluation.protocol import make_venv
 from vla_gym.io import replacing
 
 from .text import IMAGES, RESULTS, load_json
@@ -74,7 +74,7 @@ def draw() -> list[Path]:
 
 def sheet(name: str, path: Path, rows: Callable[[str, Any], Iterable[Image.Image]]) -> Path:
     """Draw strips of a shipped policy below each other."""
-    venv = make_venv(home_of(name), 1, split="test", cameras=("image",))
+    venv = make_vec(home_of(name), 1, split="test", cameras=("image",))
     page = Image.fromarray(np.concatenate([np.asarray(row) for row in rows(name, venv)]))
     venv.close()
     small = page.quantize(256, Image.Quantize.FASTOCTREE)  # the default median cut loses colours

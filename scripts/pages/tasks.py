@@ -11,11 +11,12 @@ from PIL import Image
 from vla_gym.agents.policies.registry import ExpertPolicy
 from vla_gym.cli.tasks import table
 from vla_gym.envs.catalogue import count
+from vla_gym.envs.registration import make_vec
 from vla_gym.envs.splits import AXES
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.episode_video import FrameRecorder
-from vla_gym.evaluation.protocol import make_venv, run_episodes
+from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.io import replacing
 from vla_gym.rendering.opengl import OpenGLRenderer
@@ -85,7 +86,7 @@ def pages() -> dict[Path, str]:
     rates = (load_json(RATES) or {"rates": {}})["rates"]
     sections = []
     for name, tasks in groups().items():
-        venv = make_venv(f"VLA{name}-v0", 1, split="test", cameras=(), n_threads=1)
+        venv = make_vec(f"VLA{name}-v0", 1, split="test", cameras=(), n_threads=1)
         obs, _ = venv.reset(seed=[SEED])
         venv.close()
         sections.append(section(name, tasks, obs["instruction"][0], rates))
@@ -101,7 +102,7 @@ def draw() -> list[Path]:
 
 def draw_strip(name: str) -> Path:
     """Draw frames of one episode side by side."""
-    venv = make_venv(f"VLA{name}-v0", 1, split="test", cameras=())
+    venv = make_vec(f"VLA{name}-v0", 1, split="test", cameras=())
     renderer = OpenGLRenderer(venv.unwrapped.world, SIZE)
     recorder = FrameRecorder(renderer)
     run_episodes(venv, ExpertPolicy(venv), SEED, 1, [recorder])

@@ -11,9 +11,10 @@ import numpy as np
 import tyro
 
 from vla_gym.agents.policies.registry import home_of, policy_factory
+from vla_gym.envs.registration import make_vec
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.episode_video import EpisodeVideo, InstructionOverride, record_videos
-from vla_gym.evaluation.protocol import make_venv, run_episodes
+from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.tracking.video import captioned, side_by_side, write_video
 
 
@@ -66,7 +67,7 @@ def main(args: Sequence[str]) -> int:
     factory, env = policy_factory(config.policy), config.env or home_of(config.policy)
     if config.render == "human":
         return watch(config, env)
-    venv = make_venv(env, config.episodes, split=config.split)
+    venv = make_vec(env, config.episodes, split=config.split)
     try:
         videos = record_videos(
             venv,
@@ -104,7 +105,7 @@ def with_caption(video: EpisodeVideo, hold: int = 12) -> np.ndarray:
 
 def watch(config: DemoConfig, env: str) -> int:
     """Run the episodes one after another in MuJoCo's viewer."""
-    venv = make_venv(env, 1, split=config.split, render_mode="human")
+    venv = make_vec(env, 1, split=config.split, render_mode="human")
     try:
         policy = policy_factory(config.policy)(venv)
         if config.instruction is not None:

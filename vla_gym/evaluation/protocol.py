@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym import ENV_IDS
 from vla_gym.agents.policies.registry import NAMES, Policy, PolicyFactory, policy_factory
 from vla_gym.envs.listeners import Listener, StepEvent
-from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.envs.registration import make_vec
+from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.instruction_change import Rewording, swap_options
 from vla_gym.evaluation.records import EpisodeRecord, EvalResult
 
@@ -77,7 +76,7 @@ def evaluate(
     start_s = time.monotonic()
     reused = venv is not None
     if not reused:
-        venv = make_venv(env_id, min(num_envs, episodes), split=split, **kwargs)
+        venv = make_vec(env_id, min(num_envs, episodes), split=split, **kwargs)
     try:
         actor = factory(venv)
         records: list[EpisodeRecord] = []
@@ -101,19 +100,6 @@ def evaluate(
         env_kwargs=kwargs | ({"swap": True} if swap else {}) | hidden,
         wall_s=time.monotonic() - start_s,
         versions=_versions(),
-    )
-
-
-def make_venv(env_id: str, num_envs: int, **kwargs: Any) -> Any:
-    """Make the vector environment of an id.
-
-    Raises:
-        UnknownNameError: If no such id is registered.
-    """
-    if env_id not in gym.registry:
-        raise UnknownNameError("environment", env_id, ENV_IDS)
-    return gym.make_vec(
-        env_id, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs
     )
 
 

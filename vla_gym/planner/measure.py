@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from vla_gym.envs.listeners import Listener, StepEvent
+from vla_gym.envs.registration import make_vec
 from vla_gym.errors import InvalidConfigError
-from vla_gym.evaluation.protocol import make_venv, run_episodes
+from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import rate
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.planner.episode_report import Report
@@ -137,7 +138,7 @@ def measure(
             f"episodes and num_envs must be at least 1, got {episodes} and {num_envs}."
         )
     begun = time.monotonic()
-    venv = make_venv(env_id, min(num_envs, episodes), split=split, **dict(env_kwargs or {}))
+    venv = make_vec(env_id, min(num_envs, episodes), split=split, **dict(env_kwargs or {}))
     policy = make_policy(venv)
     settings = {k: v if isinstance(v, (str, int, float)) else str(v)
                 for k, v in dict(env_kwargs or {}).items()}  # fmt: skip
