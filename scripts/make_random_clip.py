@@ -1,4 +1,4 @@
-"""Writes a CLIP of the embedded one's shape that has learnt nothing, as a control.
+"""Writes an untrained CLIP of the embedded one's shape, as a control.
 
 python scripts/make_random_clip.py runs/random-clip
 python train.py --encoder local-dir:runs/random-clip
@@ -15,13 +15,11 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-from vla_gym.pretraining.bpe import BPE_FILE
-from vla_gym.pretraining.model_files import CONFIG_FILE, WEIGHTS_FILE
-from vla_gym.vlm.encoder import EMBEDDED_DIR
+from vla_gym.vlm.model_folder import BPE_FILE, CONFIG_FILE, EMBEDDED_DIR, WEIGHTS_FILE
 
 
 def main(out: Path, seed: int) -> None:
-    """Same configuration and vocabulary, random weights, nothing that reads roles or skills."""
+    """Same configuration and vocabulary, random weights, no role reader and no verb head."""
     out.mkdir(parents=True, exist_ok=True)
     for name in (CONFIG_FILE, BPE_FILE):
         shutil.copyfile(EMBEDDED_DIR / name, out / name)

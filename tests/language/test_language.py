@@ -6,7 +6,13 @@ import pytest
 from vla_gym.envs.splits import SPLITS, rng_for
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
-from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, Seen, read_phrase, resolve
+from vla_gym.language.noun_phrases import (
+    SUPERLATIVES,
+    NounPhrase,
+    SceneObjects,
+    read_phrase,
+    resolve,
+)
 from vla_gym.language.referring import refer
 from vla_gym.language.templates import parse, render, suits
 from vla_gym.language.vocabulary import (
@@ -106,7 +112,7 @@ RED, BLUE = COLOURS["red"], COLOURS["blue"]
 
 def scene(*things):
     """A scene of (kind, colour, size, x, y)."""
-    return Seen(
+    return SceneObjects(
         [t and t[0] for t in things],
         [t[2] if t else "medium" for t in things],
         [t[1] if t else "" for t in things],

@@ -17,9 +17,10 @@ from vla_gym.errors import (
 )
 from vla_gym.vlm.correlative import correlative
 from vla_gym.vlm.dense import encode_dense
-from vla_gym.vlm.encoder import EMBEDDED_DIR, ClipEncoder
+from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 from vla_gym.vlm.inference import BatchThreadPool, dtype_of
+from vla_gym.vlm.model_folder import EMBEDDED_DIR
 
 VIT = {
     "embed_dim": 32,

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import tyro
 
+from vla_gym.pretraining.pretrain_config import PretrainConfig
+
 
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
-    from vla_gym.pretraining.trainer import PretrainConfig, pretrain
+    config = tyro.cli(PretrainConfig, args=list(args), prog="vla-gym pretrain-clip")
+    from vla_gym.pretraining.trainer import pretrain
 
-    pretrain(tyro.cli(PretrainConfig, args=list(args), prog="vla-gym pretrain-clip"))
+    pretrain(config)
     return 0

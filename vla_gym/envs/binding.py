@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.language.noun_phrases import NounPhrase, Seen, resolve
+from vla_gym.language.noun_phrases import NounPhrase, SceneObjects, resolve
 from vla_gym.world.objects import KINDS, ObjectSpec
 
 
@@ -37,14 +37,14 @@ class Binding:
         """Every slot that plays a role; single roles first."""
         return tuple(slot for slots in self.played.values() for slot in slots)
 
-    def seen(self, pos: NDArray) -> Seen:
+    def seen(self, pos: NDArray) -> SceneObjects:
         """The scene in which phrases are resolved.
 
         Args:
             pos: Positions of objects. Shape (n_slots, 3), [m].
         """
         specs = self.specs
-        return Seen(
+        return SceneObjects(
             [s.kind for s in specs], [s.size for s in specs], self.colours,
             [s.rgb for s in specs], np.asarray(pos)[: len(specs), :2],
         )  # fmt: skip

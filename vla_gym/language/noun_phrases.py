@@ -79,7 +79,7 @@ class NounPhrase:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SceneObjects:
     """What has to be known of a scene to understand phrases about it; None marks an empty slot."""
 
     kinds: Sequence[str | None]
@@ -103,37 +103,39 @@ def size_of(word: str) -> str:
     return next(size for size, words in SIZE_WORDS.items() if word in words)
 
 
-def resolve(phrase: NounPhrase, seen: Seen, among: Sequence[int] | None = None) -> list[int]:
+def resolve(
+    phrase: NounPhrase, scene: SceneObjects, among: Sequence[int] | None = None
+) -> list[int]:
     """Slots that a phrase can mean.
 
     Args:
         phrase: What is said.
-        seen: The scene.
+        scene: The scene.
         among: Slots that come into question at all; None for all.
 
     Returns:
         Slots in order; one for a phrase that names one thing.
     """
     kinds = phrase.kinds
-    slots = [i for i, k in enumerate(seen.kinds) if k in kinds and (among is None or i in among)]
+    slots = [i for i, k in enumerate(scene.kinds) if k in kinds and (among is None or i in among)]
     if phrase.colour:
-        slots = [i for i in slots if _is_called(phrase.colour, seen, i)]
+        slots = [i for i in slots if _is_called(phrase.colour, scene, i)]
     if phrase.other_than:
-        slots = [i for i in slots if not _is_called(phrase.other_than, seen, i)]
+        slots = [i for i in slots if not _is_called(phrase.other_than, scene, i)]
     if phrase.like:
-        model = [i for i, k in enumerate(seen.kinds) if k in kinds_of(phrase.like)]
+        model = [i for i, k in enumerate(scene.kinds) if k in kinds_of(phrase.like)]
         if len(model) != 1:
             return []
-        slots = [i for i in slots if i != model[0] and seen.colours[i] == seen.colours[model[0]]]
+        slots = [i for i in slots if i != model[0] and scene.colours[i] == scene.colours[model[0]]]
     if phrase.size:
-        slots = [i for i in slots if seen.sizes[i] == size_of(phrase.size)]
+        slots = [i for i in slots if scene.sizes[i] == size_of(phrase.size)]
     if phrase.superlative and slots:
         what, sign = SUPERLATIVES[phrase.superlative]
         if what == "size":
-            score = np.array([sign * _SIZE_ORDER[seen.sizes[i]] for i in slots], float)
+            score = np.array([sign * _SIZE_ORDER[scene.sizes[i]] for i in slots], float)
             need = 1.0
         else:
-            score = sign * seen.xy[slots, "xy".index(what)]
+            score = sign * scene.xy[slots, "xy".index(what)]
             need = 0.03
         order = np.argsort(-score)
         if len(slots) > 1 and score[order[0]] - score[order[1]] < need:
@@ -142,10 +144,10 @@ def resolve(phrase: NounPhrase, seen: Seen, among: Sequence[int] | None = None) 
     return slots
 
 
-def _is_called(word: str, seen: Seen, i: int) -> bool:
-    own = seen.colours[i]
+def _is_called(word: str, scene: SceneObjects, i: int) -> bool:
+    own = scene.colours[i]
     return word == own or (
-        word in COLOURS and own not in COLOURS and colour_name(seen.rgb[i]) == word
+        word in COLOURS and own not in COLOURS and colour_name(scene.rgb[i]) == word
     )
 
 

@@ -8,14 +8,14 @@ from typing import TypeVar
 from numpy.random import Generator
 
 from vla_gym.errors import InstructionError
-from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, Seen, resolve
+from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, SceneObjects, resolve
 from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS, SIZE_WORDS
 
 T = TypeVar("T")
 
 
 def refer(
-    seen: Seen,
+    scene: SceneObjects,
     index: int,
     rng: Generator | None = None,
     synonyms: bool = False,
@@ -25,7 +25,7 @@ def refer(
     """Name one object: by colour and kind, and by size where those two do not suffice.
 
     Args:
-        seen: The scene.
+        scene: The scene.
         index: Which one to name.
         rng: Chooses where there is a choice; None takes the plainest.
         synonyms: Use another noun of the kind than the usual one.
@@ -36,12 +36,12 @@ def refer(
     Raises:
         InstructionError: No such phrase is unique in the scene.
     """
-    if not 0 <= index < len(seen.kinds) or seen.kinds[index] is None:
+    if not 0 <= index < len(scene.kinds) or scene.kinds[index] is None:
         raise InstructionError(f"There is no object in slot {index} to name.")
-    for phrase in _candidates(seen, index, rng, synonyms, reasoning):
-        if resolve(phrase, seen, among) == [index]:
+    for phrase in _candidates(scene, index, rng, synonyms, reasoning):
+        if resolve(phrase, scene, among) == [index]:
             return phrase
-    kind, colour, size = seen.kinds[index], seen.colours[index], seen.sizes[index]
+    kind, colour, size = scene.kinds[index], scene.colours[index], scene.sizes[index]
     raise InstructionError(
         f"Slot {index} is one of several {size} {colour} {kind} objects: no phrase of size, colour "
         "and kind names it alone. Give one of them another colour, kind or size."
@@ -49,25 +49,27 @@ def refer(
 
 
 def _candidates(
-    seen: Seen, index: int, rng: Generator | None, synonyms: bool, reasoning: bool
+    scene: SceneObjects, index: int, rng: Generator | None, synonyms: bool, reasoning: bool
 ) -> Iterator[NounPhrase]:
-    kind, colour = seen.kinds[index], seen.colours[index]
+    kind, colour = scene.kinds[index], scene.colours[index]
     assert kind is not None
     nouns = KIND_NOUNS[kind]
     noun = nouns[0]
     if synonyms and len(nouns) > 1:
         noun = nouns[1 if rng is None else 1 + int(rng.integers(len(nouns) - 1))]
     if reasoning:
-        yield from _reasoned(seen, noun, colour, rng)
+        yield from _reasoned(scene, noun, colour, rng)
     yield NounPhrase(noun, colour)
-    sizes = SIZE_WORDS[seen.sizes[index]]
+    sizes = SIZE_WORDS[scene.sizes[index]]
     size = sizes[0 if rng is None or not synonyms else int(rng.integers(len(sizes)))]
     yield NounPhrase(noun, colour, size)
 
 
-def _reasoned(seen: Seen, noun: str, colour: str, rng: Generator | None) -> Iterator[NounPhrase]:
-    others = sorted({c for c, k in zip(seen.colours, seen.kinds, strict=True) if k} - {colour})
-    alike = [k for k, c in zip(seen.kinds, seen.colours, strict=True) if k and c == colour]
+def _reasoned(
+    scene: SceneObjects, noun: str, colour: str, rng: Generator | None
+) -> Iterator[NounPhrase]:
+    others = sorted({c for c, k in zip(scene.colours, scene.kinds, strict=True) if k} - {colour})
+    alike = [k for k, c in zip(scene.kinds, scene.colours, strict=True) if k and c == colour]
     ways = [
         [NounPhrase(noun, superlative=word) for word in SUPERLATIVES],
         [NounPhrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES],

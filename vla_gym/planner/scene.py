@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.errors import InstructionError, UnknownNameError
-from vla_gym.language.noun_phrases import Seen
+from vla_gym.language.noun_phrases import SceneObjects
 from vla_gym.language.referring import refer
 from vla_gym.language.vocabulary import colour_rgb
 from vla_gym.world.objects import KINDS, SIZE_SCALES
@@ -72,10 +72,10 @@ class Scene:
                 return thing
         raise UnknownNameError("thing", name, self.names)
 
-    def seen(self) -> Seen:
+    def seen(self) -> SceneObjects:
         """The scene as phrases are understood in it; index k is `things[k]`."""
         t = self.things
-        return Seen(
+        return SceneObjects(
             [x.kind for x in t], [x.size for x in t], [x.colour for x in t],
             [colour_rgb(x.colour) for x in t], np.array([x.pos[:2] for x in t]).reshape(-1, 2),
         )  # fmt: skip
@@ -108,7 +108,7 @@ def _point(pos: NDArray) -> tuple[float, float, float]:
     return float(pos[0]), float(pos[1]), float(pos[2])
 
 
-def _names(seen: Seen) -> list[str]:
+def _names(seen: SceneObjects) -> list[str]:
     """A name for each thing; numbers tell apart what no phrase does."""
     names: list[str] = []
     for k in range(len(seen.kinds)):

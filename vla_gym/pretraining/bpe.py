@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vla_gym.io import replace_file
-from vla_gym.vlm.encoder import BPE_FILE
+from vla_gym.vlm.model_folder import BPE_FILE
 
 
 def learn_merges(words: Iterable[str], limit: int = 3000) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""How well words are found in pictures: errors on the table, right objects, swapped roles."""
+"""Localisation scores on random scenes: errors on the table, right objects, swapped roles."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _HELD_OUT = 3
 
 @dataclass
 class LocateScores:
-    """Raw results, one row per (picture, sentence, role); nan where a figure does not apply."""
+    """Raw results, one row per (image, text, role); nan where a figure does not apply."""
 
     error_mm: NDArray
-    """Distance on the table from the thing named, if it is seen."""
+    """Distance on the table from the named object, if it is visible."""
     own_camera_mm: NDArray
-    """The same by the picture's own camera pose instead of the nominal one."""
+    """The same with the image's true camera pose instead of the nominal one."""
     right_object: NDArray
-    """1 if the nearest thing is the one named."""
+    """1 if the nearest object is the named one."""
     confidence: NDArray
-    """That it is there."""
+    """Confidence that the object is there."""
     present: NDArray
-    """1 if the thing named is seen, 0 if nothing is named or it is not there."""
+    """1 if the named object is visible, 0 if none is named or it is absent."""
     swapped: NDArray
-    """1 if a role's point lies nearer to the other role's thing."""
+    """1 if a role's point is nearer to the other role's object."""
 
     @classmethod
     def join(cls, parts: list[LocateScores]) -> LocateScores:
@@ -46,8 +46,8 @@ class LocateScores:
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def summary(self) -> dict[str, float]:
-        """Figures to print."""
-        seen, gone = self.present == 1, self.present == 0
+        """Means and percentiles; the keys are those of ``log.json``."""
+        seen, absent = self.present == 1, self.present == 0
         error = self.error_mm[seen]
         sure = self.confidence > 0.5
         return {
@@ -59,12 +59,12 @@ class LocateScores:
             "right_object": _mean(self.right_object),
             "role_swap": _mean(self.swapped),
             "confident_if_seen": float(sure[seen].mean()),
-            "confident_if_absent": float(sure[gone].mean()),
+            "confident_if_absent": float(sure[absent].mean()),
         }
 
 
 def _mean(values: NDArray) -> float:
-    """The mean of what applies; nan if nothing does (bare phrases have no roles to swap)."""
+    """Mean of the values that apply; nan if none does (bare phrases have no roles to swap)."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -75,7 +75,7 @@ def score(point: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> Lo
     Args:
         point: u right, v down, [-1, 1]. Shape (n, k, len(ROLES), 2).
         confidence: Shape (n, k, len(ROLES)).
-        views: Pictures of the fixed camera.
+        views: Images of the fixed camera.
         slots: Truth. Shape (n, k, len(ROLES)).
     """
     uv = point.cpu().numpy()
@@ -91,11 +91,11 @@ def score(point: Tensor, confidence: Tensor, views: Views, slots: NDArray) -> Lo
     truth = views.ground[rows, slots]
     error = 1e3 * np.linalg.norm(nominal - truth, axis=-1)
     own_error = 1e3 * np.linalg.norm(own - truth, axis=-1)
-    # what else could have been meant: everything in view, by where it is seen
+    # every visible object could have been meant
     aims = views.point[:, None, None]
     away = np.linalg.norm(uv[..., None, :] - aims, axis=-1)
     shown = views.pixels >= MIN_PIXELS
-    shown[:, -1] = False  # the hand is nothing that could be meant
+    shown[:, -1] = False  # but not the hand
     away = np.where(shown[:, None, None], away, np.inf)
     right = np.where(seen, away.argmin(-1) == slots, np.nan)
     own_away = np.linalg.norm(uv - views.point[rows, slots], axis=-1)
@@ -127,13 +127,13 @@ def locate(
 def evaluate_grounding(
     encoder: ClipEncoder, n_scenes: int = 256, seed: int = 0, strength: float = 1.0
 ) -> dict[str, Any]:
-    """Score an encoder on tables that pretraining never shows.
+    """Score an encoder on scenes that pretraining never shows.
 
     Args:
         encoder: Any CLIP.
-        n_scenes: Pictures, with four bare phrases and two instructions each.
-        seed: Of the scenes.
-        strength: Of the random looks; 0 gives every picture the nominal camera.
+        n_scenes: Images, with four bare phrases and two instructions each.
+        seed: Seed of the scenes.
+        strength: Of the random visuals; 0 gives every image the nominal camera.
 
     Returns:
         Figures for bare phrases, for instructions, and for the two role by role.
@@ -145,7 +145,7 @@ def evaluate_grounding(
     parts: dict[str, list[LocateScores]] = {name: [] for name in ("phrases", "instructions")}
     for _ in range(max(1, n_scenes // batch)):
         views = scenes.sample(rng, strength)
-        queries = make_queries(rng, views, n_phrases=3, n_denied=1, n_instructions=2)
+        queries = make_queries(rng, views, n_phrases=3, n_absent=1, n_instructions=2)
         features = encoder.encode_image(views.images)
         points, sure = [], []
         for k in range(queries.slots.shape[1]):
@@ -157,7 +157,7 @@ def evaluate_grounding(
             parts[name].append(
                 score(point[:, pick], confidence[:, pick], views, queries.slots[:, pick])
             )
-    scenes.pool.close()
+    scenes.renderer.close()
     result: dict[str, Any] = {n: LocateScores.join(p).summary() for n, p in parts.items()}
     joined = LocateScores.join(parts["instructions"])
     for i, role in enumerate(ROLES):

@@ -1,13 +1,12 @@
-"""Pretrains the embedded CLIP on pictures of the real scenes, rendered as it goes."""
+"""`Trainer`: pretrains the embedded CLIP on images of random scenes, rendered as it trains."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +17,20 @@ from torch import nn
 
 from vla_gym.errors import CheckpointError
 from vla_gym.io import replace_file, write_json
-from vla_gym.pretraining import losses
-from vla_gym.pretraining import model_files as embedded
+from vla_gym.pretraining import losses, model_files
 from vla_gym.pretraining.localisation import LocateScores, locate
-from vla_gym.pretraining.queries import Queries, make_queries, vocabulary
+from vla_gym.pretraining.pretrain_config import PretrainConfig
+from vla_gym.pretraining.queries import Queries, make_queries
 from vla_gym.pretraining.scene_sampler import SceneSampler, Views
+from vla_gym.pretraining.sentences import vocabulary
+from vla_gym.pretraining.thread_tuner import ThreadTuner
+from vla_gym.pretraining.verb_training import fit_verb_head
 from vla_gym.vlm.dense import to_input
-from vla_gym.vlm.encoder import EMBEDDED_DIR
 from vla_gym.vlm.inference import dtype_of
-from vla_gym.vlm.verb_reader import learn_skills
+from vla_gym.vlm.model_folder import EMBEDDED_DIR
 
 _STATE = "state.pt"
 _TRAIN, _VALID = 1, 2
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """Settings of one pretraining run."""
-
-    out: str = "runs/clip"
-    """Folder of checkpoints, log and model."""
-    minutes: float = 50.0
-    """Time that the learning rate is planned over; ignored if `steps` is set."""
-    steps: int = 0
-    """Batches to train on; 0 goes by `minutes`. With it, a run repeats bit by bit."""
-    batch: int = 16
-    """Pictures per batch."""
-    lr: float = 1.5e-3
-    """Highest learning rate."""
-    weight_decay: float = 0.02
-    """AdamW's, on matrices alone."""
-    warmup: float = 0.04
-    """Share of the run in which the learning rate rises."""
-    seed: int = 0
-    """Of weights, scenes and sentences."""
-    threads: int = 0
-    """Of torch; 0 tries one and all cores now and then and keeps the faster, for machines that are
-    shared. The next batch is rendered meanwhile on one more."""
-    save_every_s: float = 120.0
-    """Seconds between checkpoints, each of which is validated."""
-    skill_steps: int = 2_000
-    """Batches of sentences from which to learn what is asked to be done, at the end."""
-    valid_batches: int = 6
-    """Batches of held-out pictures."""
-    wide_share: float = 0.5
-    """Share of pictures with tables, lamps and cameras far from the default ones."""
-    init: str = ""
-    """Folder of an earlier model of this shape, to begin from its weights."""
-    resume: bool = False
-    """Go on from the last checkpoint in `out`."""
-    export: bool = False
-    """Also copy the model into the package at each checkpoint."""
 
 
 class Trainer:
@@ -80,17 +42,20 @@ class Trainer:
 
     def __init__(self, config: PretrainConfig) -> None:
         self.config, self.out = config, Path(config.out)
-        self._pace = _Pace(config.threads)
+        self._threads = ThreadTuner(config.threads)
         torch.manual_seed(config.seed)
-        self.clip, self.roles, self.tokenizer = embedded.build(self.out, vocabulary())
+        self.clip, self.roles, self.tokenizer = model_files.build(self.out, vocabulary())
         if config.init:
-            embedded.warm_start(self.clip, self.roles, self.tokenizer, Path(config.init))
+            model_files.warm_start(self.clip, self.roles, self.tokenizer, Path(config.init))
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.half = dtype_of("auto", device) is torch.bfloat16
-        self.mean = torch.tensor(embedded.MEAN, device=device)
-        self.std = torch.tensor(embedded.STD, device=device)
-        self.facts, self.memory = losses.make_facts(embedded.EMBED_DIM), losses.Memory()
-        self.parts = nn.ModuleDict({"clip": self.clip, "roles": self.roles, "facts": self.facts})
+        self.mean = torch.tensor(model_files.MEAN, device=device)
+        self.std = torch.tensor(model_files.STD, device=device)
+        self.attributes = losses.make_attribute_head(model_files.EMBED_DIM)
+        self.queue = losses.FeatureQueue()
+        self.parts = nn.ModuleDict(
+            {"clip": self.clip, "roles": self.roles, "facts": self.attributes}
+        )
         self.parts.to(device).to(memory_format=torch.channels_last)
         self.parameters = list(self.parts.parameters())
         decay = [p for p in self.parameters if p.ndim >= 2]
@@ -101,7 +66,7 @@ class Trainer:
             lr=config.lr, betas=(0.9, 0.98), fused=True,
         )  # fmt: skip
         self.scenes = SceneSampler(config.batch, wide_share=config.wide_share, n_threads=1)
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="scenes")
+        self._renderer = ThreadPoolExecutor(1, thread_name_prefix="scenes")
         self._valid = self._valid_batches()
         self.step, self.spent_s = 0, 0.0
         self.log: list[dict[str, Any]] = []
@@ -121,45 +86,45 @@ class Trainer:
         """
         last_save = time.monotonic()
         terms: list[dict[str, float]] = []
-        self._next = self._ahead.submit(self._batch, self.step)
+        self._next = self._renderer.submit(self._batch, self.step)
         while self.progress < 1.0:
             start = time.monotonic()
-            self._pace.choose(self.step)
+            self._threads.choose(self.step)
             terms.append(self._train_step())
-            took = time.monotonic() - start
-            self.spent_s += took
-            self._pace.note(took)
+            seconds = time.monotonic() - start
+            self.spent_s += seconds
+            self._threads.note(seconds)
             if self.step % 50 == 0:
                 self._print(terms[-50:])
             if time.monotonic() - last_save > self.config.save_every_s:
                 self.save(terms)
                 last_save, terms = time.monotonic(), []
-        self._learn_skills()
+        self._fit_verb_head()
         self.save(terms)
         return self.log[-1]
 
-    def _learn_skills(self) -> None:
-        """Once the text tower is done, learn to read what it is asked to do."""
+    def _fit_verb_head(self) -> None:
+        """Train the verb head on the finished text tower."""
         self.parts.eval()
         c = self.config
-        reader, right = learn_skills(
-            self.clip, self.tokenizer, embedded.TEXT_WIDTH, c.skill_steps, c.seed
+        head, accuracy = fit_verb_head(
+            self.clip, self.tokenizer, model_files.TEXT_WIDTH, c.skill_steps, c.seed
         )
-        reader.save(self.out)
-        print(f"skills of sentences read right: {right:.4f}", flush=True)
+        model_files.save_verbs(head, self.out)
+        print(f"accuracy of the verb head: {accuracy:.4f}", flush=True)
 
     def _train_step(self) -> dict[str, float]:
         self.parts.train()
-        lr = self.config.lr * _shape(self.progress, self.config.warmup)
+        lr = self.config.lr * _lr_factor(self.progress, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         views, queries = self._next.result()
-        self._next = self._ahead.submit(self._batch, self.step + 1)
+        self._next = self._renderer.submit(self._batch, self.step + 1)
         size = views.images.shape[1:3]
         images = to_input(views.images, size, self.mean, self.std)
         parts = losses.compute(
-            self.clip, self.roles, self.facts, self.tokenizer, images, views, queries,
-            self.memory, self.half,
+            self.clip, self.roles, self.attributes, self.tokenizer, images, views, queries,
+            self.queue, self.half,
         )  # fmt: skip
         self.optimizer.zero_grad(set_to_none=True)
         parts.total().backward()
@@ -184,7 +149,7 @@ class Trainer:
         return batches
 
     def validate(self) -> LocateScores:
-        """Locate things on tables that training never shows."""
+        """Locate objects in scenes that training never shows."""
         self.parts.eval()
         parts = []
         for views, queries in self._valid:
@@ -193,7 +158,7 @@ class Trainer:
         return LocateScores.join(parts)
 
     def save(self, terms: list[dict[str, float]]) -> None:
-        """Validate, then write model, log and state, each in one move."""
+        """Validate, then write model, log and state, each file atomically."""
         entry: dict[str, Any] = {
             "step": self.step,
             "samples": self.step * self.config.batch,
@@ -205,24 +170,24 @@ class Trainer:
         }
         self.log.append(entry)
         print(json.dumps(entry), flush=True)
-        embedded.save_weights(self.clip, self.roles, self.out)
+        model_files.save_weights(self.clip, self.roles, self.out)
         settings = asdict(self.config) | {"out": self.out.name}  # the folder may be private
         record = {"config": settings, "log": self.log}
         write_json(self.out / "log.json", record)
         state = {
             "parts": self.parts.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "memory": {"pictures": self.memory.pictures, "captions": self.memory.captions},
+            "memory": {"pictures": self.queue.images, "captions": self.queue.captions},
             "step": self.step,
             "spent_s": self.spent_s,
             "log": self.log,
         }
         replace_file(self.out / _STATE, lambda file: torch.save(state, file))
         if self.config.export:
-            embedded.export(self.out, EMBEDDED_DIR)
+            model_files.export(self.out, EMBEDDED_DIR)
 
     def restore(self) -> None:
-        """Go on from the last checkpoint.
+        """Continue from the last checkpoint.
 
         Raises:
             CheckpointError: If there is none, or it does not fit.
@@ -234,9 +199,10 @@ class Trainer:
         try:
             self.parts.load_state_dict(state["parts"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.memory = losses.Memory(**state["memory"])
-        except (RuntimeError, KeyError, ValueError) as fault:
-            raise CheckpointError(f"{path} belongs to another model: {fault}") from fault
+            memory = state["memory"]
+            self.queue = losses.FeatureQueue(images=memory["pictures"], captions=memory["captions"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise CheckpointError(f"{path} belongs to another model: {error}") from error
         self.step, self.spent_s, self.log = state["step"], state["spent_s"], state["log"]
 
     def _print(self, terms: list[dict[str, float]]) -> None:
@@ -244,38 +210,9 @@ class Trainer:
         text = " ".join(f"{k} {v:.3f}" for k, v in _mean(terms).items())
         print(
             f"step {self.step} {100 * self.progress:.1f}% {rate:.1f} samples/s "
-            f"threads {self._pace.now} {text}",
+            f"threads {self._threads.now} {text}",
             flush=True,
         )
-
-
-class _Pace:
-    """Chooses torch's threads by what was fast lately.
-
-    On cores that others use too, threads that wait for each other can be many times slower than
-    one, so both are tried again and again.
-    """
-
-    period, trial = 60, 4
-
-    def __init__(self, threads: int) -> None:
-        self.choices = [threads] if threads else sorted({1, os.cpu_count() or 1})
-        self.took: dict[int, float] = {}
-        self.now = self.choices[0]
-        torch.set_num_threads(self.now)
-
-    def choose(self, step: int) -> None:
-        """Set the threads for a step."""
-        place = step % self.period
-        if place < self.trial * len(self.choices):
-            self.now = self.choices[place // self.trial]
-        else:
-            self.now = min(self.choices, key=lambda c: self.took.get(c, 0.0))
-        torch.set_num_threads(self.now)
-
-    def note(self, took: float) -> None:
-        """Remember how long a step took [s]."""
-        self.took[self.now] = 0.5 * self.took.get(self.now, took) + 0.5 * took
 
 
 def pretrain(config: PretrainConfig) -> dict[str, Any]:
@@ -293,8 +230,8 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
     return trainer.run()
 
 
-def _shape(progress: float, warmup: float) -> float:
-    """Learning rate over its highest: a linear rise, then half a cosine."""
+def _lr_factor(progress: float, warmup: float) -> float:
+    """Factor on the learning rate: a linear rise, then half a cosine."""
     if progress < warmup:
         return max(progress / warmup, 0.01)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))

@@ -23,13 +23,16 @@ from vla_gym.vlm import tower
 from vla_gym.vlm.cache import TextCache
 from vla_gym.vlm.dense import encode_dense, to_input
 from vla_gym.vlm.inference import BatchThreadPool, dtype_of
-from vla_gym.vlm.roles import ROLES_FILE, RoleReader
+from vla_gym.vlm.model_folder import (
+    BPE_FILE,
+    CONFIG_FILE,
+    EMBEDDED,
+    EMBEDDED_DIR,
+    ROLES_FILE,
+    WEIGHTS_FILE,
+)
+from vla_gym.vlm.roles import RoleReader
 
-EMBEDDED = "embedded"
-BPE_FILE = "bpe.txt.gz"
-"""Vocabulary of a model folder, if it has one of its own."""
-EMBEDDED_DIR = Path(__file__).resolve().parent.parent / "assets" / "clip"
-_CONFIG = "open_clip_config.json"
 _LOCAL, _HUB = "local-dir:", "hf-hub:"
 
 
@@ -160,13 +163,13 @@ def _folder_of(model: str) -> Path | None:
 def _load_folder(folder: Path) -> tuple[Any, Any]:
     import open_clip
 
-    if not (folder / _CONFIG).is_file():
+    if not (folder / CONFIG_FILE).is_file():
         raise CheckpointError(
-            f"No CLIP model in {folder}: {_CONFIG} is missing. Give a folder saved by open_clip,"
-            " or model='embedded' for the one that comes with the package."
+            f"No CLIP model in {folder}: {CONFIG_FILE} is missing. Give a folder saved by"
+            " open_clip, or model='embedded' for the one that comes with the package."
         )
     if not [*folder.glob("open_clip*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.pt*")]:
-        raise CheckpointError(f"No CLIP weights (open_clip_model.safetensors) in {folder}.")
+        raise CheckpointError(f"No CLIP weights ({WEIGHTS_FILE}) in {folder}.")
     bpe = folder / BPE_FILE
     extra = {"bpe_path": str(bpe)} if bpe.is_file() else {}
     try:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vla_gym.vlm.model_folder import ROLES_FILE
 from vla_gym.world.grasping import N_SHAPE
 
 ROLES = ("object", "target")
 """Parts that a phrase can play in an instruction; a bare phrase is the object."""
-ROLES_FILE = "roles.safetensors"
 
 
 def text_hidden(clip: Any, ids: Tensor) -> Tensor:
@@ -142,11 +142,6 @@ class RoleReader(nn.Module):
             As `vla_gym.world.grasping.shape_of`. Shape (n, k, N_SHAPE).
         """
         return self.shape(tokens * tokens.shape[-1] ** 0.5)
-
-    def save(self, folder: Path) -> None:
-        """Write the weights beside the CLIP model's."""
-        state = {k: v.detach().contiguous().clone() for k, v in self.state_dict().items()}
-        save_file(state, folder / ROLES_FILE)
 
     @classmethod
     def load(cls, folder: Path) -> RoleReader:

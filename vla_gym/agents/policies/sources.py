@@ -14,7 +14,7 @@ from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.errors import UnknownNameError
 from vla_gym.skills import VERBS, verb_of
 from vla_gym.vlm.camera_tracker import CameraTracker
-from vla_gym.vlm.verb_reader import Skills
+from vla_gym.vlm.verb_reader import VerbReader
 from vla_gym.world.grasping import N_SHAPE, shape_of
 from vla_gym.world.views import View
 
@@ -103,7 +103,7 @@ class ClipSource:
         self.reading = Reading(n)
         self.chosen = np.full((n, len(ROLES), 2), np.nan)
         self._ended, self._ended_chosen = self.camera.pose, self.chosen.copy()
-        self._verbs = Skills(grounder.encoder) if hasattr(grounder, "encoder") else None
+        self._verbs = VerbReader(grounder.encoder) if hasattr(grounder, "encoder") else None
 
     def reset(self, ids: NDArray[np.int64]) -> None:
         """Forget where these worlds' cameras stand, and what was chosen there."""

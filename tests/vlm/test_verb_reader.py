@@ -1,4 +1,4 @@
-"""What a sentence asks to be done, read off the text tower."""
+"""The verb of an instruction, read from the text tower."""
 
 from types import SimpleNamespace
 
@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 import torch
 
+from vla_gym.pretraining.verb_training import sample_instructions
 from vla_gym.skills import VERBS
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.verb_reader import Skills, say_anything
+from vla_gym.vlm.verb_reader import VerbReader
 
 NAMES = list(VERBS)
 
 
 @pytest.fixture(scope="module")
-def skills():
-    return Skills(ClipEncoder(device="cpu"))
+def verbs():
+    return VerbReader(ClipEncoder(device="cpu"))
 
 
 @pytest.mark.parametrize(
-    "text, skill",
+    "text, verb",
     [
         ("open the red drawer", "open"),
         ("push the blue drawer shut", "close"),
@@ -33,19 +34,19 @@ def skills():
         ("put everything red in the tray", "several"),
     ],
 )
-def test_the_verb_is_understood(skills, text, skill):
-    row = skills.read([text])[0]
-    assert NAMES[int(row.argmax())] == skill and row.max() > 0.7
+def test_the_verb_is_understood(verbs, text, verb):
+    row = verbs.read([text])[0]
+    assert NAMES[int(row.argmax())] == verb and row.max() > 0.7
     assert row.sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_sentences_of_all_tasks_are_read_right(skills):
-    texts, truth = say_anything(np.random.default_rng(5), 300)
-    assert (skills.read(texts).argmax(axis=1) == truth).mean() > 0.95
+def test_sentences_of_all_tasks_are_read_right(verbs):
+    texts, truth = sample_instructions(np.random.default_rng(5), 300)
+    assert (verbs.read(texts).argmax(axis=1) == truth).mean() > 0.95
 
 
-def test_things_do_not_change_the_verb(skills):
-    rows = skills.read(["lift the cyan ball", "lift the biggest brown stone"])
+def test_objects_do_not_change_the_verb(verbs):
+    rows = verbs.read(["lift the cyan ball", "lift the biggest brown stone"])
     assert np.abs(rows[0] - rows[1]).max() < 0.3
 
 
@@ -56,5 +57,5 @@ def test_a_model_without_a_reader_compares_with_plain_sentences():
         rows[:, 1] = 1.0 - rows[:, 0]
         return rows
 
-    row = Skills(SimpleNamespace(folder=None, encode_text=encode_text)).read(["press it"])[0]
+    row = VerbReader(SimpleNamespace(folder=None, encode_text=encode_text)).read(["press it"])[0]
     assert NAMES[int(row.argmax())] == "press"

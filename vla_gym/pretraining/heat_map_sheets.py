@@ -1,4 +1,4 @@
-"""Sheets of pictures with the heat of a phrase laid over them, answers right and wrong."""
+"""Sheets of images with the heat map of a phrase, right and wrong answers apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from vla_gym.io import replacing
-from vla_gym.pretraining.exam_shots import points_right, questions, shoot
+from vla_gym.pretraining.evaluation_set import collect, is_right, present_phrases
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.grounding import Grounder, Grounding
 
@@ -23,13 +23,13 @@ def sheet(
     images: NDArray[np.uint8], texts: Sequence[str], found: Grounding, truth: NDArray,
     columns: int = 4,
 ) -> Image.Image:  # fmt: skip
-    """Draw pictures, heat, the point that was found (red) and the thing's middle (green).
+    """Draw images, heat, the point that was found (red) and the object's centre (green).
 
     Args:
         images: Shape (n, H, W, 3).
-        texts: One per picture, written below it.
-        found: Of these pictures; the first role is drawn.
-        truth: Shape (n, 2), picture coordinates in [-1, 1].
+        texts: One per image, written below it.
+        found: Of these images; the first role is drawn.
+        truth: Image coordinates in [-1, 1]. Shape (n, 2).
         columns: Tiles per row.
     """
     rows = -(-len(images) // columns)
@@ -56,28 +56,28 @@ def sheet(
 def write_sheets(
     encoder: ClipEncoder, folder: Path, split: str = "test", tiles: int = 16
 ) -> list[Path]:
-    """Ask about things in the middle of episodes and draw answers that are right, and wrong ones.
+    """Draw right and wrong answers about images from the middle of episodes.
 
     Args:
         encoder: Any CLIP.
         folder: Where ``right.png`` and, if there are any, ``wrong.png`` go; made if need be.
-        split: Of the episodes.
-        tiles: Most pictures of each sheet.
+        split: Split of the episodes.
+        tiles: Most images per sheet.
     """
-    shots, rng = shoot("VLATabletop-v0", 300, split, seed=1_000), np.random.default_rng(1)
-    asked = list(questions(shots, rng))
+    data, rng = collect("VLATabletop-v0", 300, split, seed=1_000), np.random.default_rng(1)
+    asked = list(present_phrases(data, rng))
     rows, slots = np.array([(i, s) for i, s, _ in asked]).T
-    seen, pick = encoder.encode_image(shots.images), torch.as_tensor(rows)
+    seen, pick = encoder.encode_image(data.images), torch.as_tensor(rows)
     features = ImageFeatures(seen.pooled[pick], seen.tokens[pick])
-    found = Grounder(encoder, shots.camera).ground_features(features, [text for *_, text in asked])
-    right = points_right(found.point[:, 0].cpu().numpy(), shots, rows, slots)
+    found = Grounder(encoder, data.camera).ground_features(features, [text for *_, text in asked])
+    right = is_right(found.point[:, 0].cpu().numpy(), data, rows, slots)
     written = []
     for name, mask in (("right", right), ("wrong", ~right)):
         chosen = rng.permutation(np.flatnonzero(mask))[:tiles]
         if len(chosen):
             part = Grounding(found.heat[chosen], found.point[chosen], found.confidence[chosen])
-            page = sheet(shots.images[rows[chosen]], [asked[k][2] for k in chosen], part,
-                         shots.uv[rows[chosen], slots[chosen]])  # fmt: skip
+            page = sheet(data.images[rows[chosen]], [asked[k][2] for k in chosen], part,
+                         data.uv[rows[chosen], slots[chosen]])  # fmt: skip
             with replacing(folder / f"{name}.png") as temp:
                 page.save(temp, "PNG", optimize=True)
             written.append(folder / f"{name}.png")
