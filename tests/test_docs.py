@@ -43,8 +43,26 @@ def test_every_command_of_the_readme_exists():
     assert told == set(COMMANDS)
 
 
-def test_the_five_lines_run():
+def test_every_python_block_of_the_readme_runs():
+    """In order, in one process: later blocks use names of earlier ones."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    code = text.split("## In five lines")[1].split("```python\n")[1].split("```")[0]
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    assert len(blocks) >= 3
+    code = "\n".join([*blocks, "print(obs['instruction'], env.spec.id, encoder.embed_dim)"])
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+    assert "VLATidy-v0" in run.stdout
+
+
+def test_the_readme_names_what_a_newcomer_types():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for words in ('robot="panda"', "make train", "make test", "make lint", "make docs"):
+        assert words in text
+
+
+def test_contributing_says_where_everything_is_added():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for what in ("task", "object", "arm", "encoder", "policy", "learner", "renderer", "skill",
+                 "predicate", "data format", "metric"):  # fmt: skip
+        (line,) = re.findall(rf"(?m)^\| [^|]*\b{what}\b[^|]*\|.*$", text)
+        assert re.search(r"\]\([^)]+\)", line), line
