@@ -15,7 +15,7 @@ import open_clip
 import torch
 import tyro
 
-from vla_gym.agents.policies.sources import GRASP_PLANE_M
+from vla_gym.agents.policies.clip_source import GRASP_PLANE_M
 from vla_gym.rendering import opengl as camera
 from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.vlm.encoder import ClipEncoder

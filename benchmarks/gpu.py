@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import tyro
 
-from vla_gym.agents.policies.sources import GRASP_PLANE_M
+from vla_gym.agents.policies.clip_source import GRASP_PLANE_M
 from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import common
-import torch
 import tyro
 from stable_baselines3.common.logger import Logger
 
-from vla_gym.agents.learning import builders
 from vla_gym.agents.learning.config import preset
+from vla_gym.agents.learning.feature_vec_env import make_feature_env
+from vla_gym.agents.learning.learners import make_learner
+from vla_gym.agents.learning.resolution import head_of, resolve_config
+from vla_gym.agents.learning.training import make_env, make_policy
+from vla_gym.agents.policies.blueprint import make_encoder
 
 PARTS = ("encoding", "physics", "rendering", "learning")
 """What the time should go into; the rest is split below, and may take a tenth each at most."""
@@ -36,12 +39,12 @@ class TrainingConfig:
 def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
     """Rate and shares of time of one learner, as train.py sets it up, without demonstrations."""
     settings = preset("default", agent)
-    encoder = builders.make_encoder(settings)
-    torch.set_num_threads(settings.threads)
-    raw = builders.make_raw_env(settings, settings.num_envs)
-    features = builders.make_features(raw, settings, encoder)
-    env = builders.wrap(raw, features, builders.make_tokens(settings))
-    model = builders.make_model(settings, env)
+    raw = make_env(settings)
+    settings = resolve_config(settings, raw)
+    encoder = make_encoder(head_of(settings))
+    policy = make_policy(settings, encoder)
+    env = make_feature_env(policy, raw)
+    model = make_learner(settings, policy, env)
     model.set_logger(Logger(None, []))
     if agent == "ppo":
         warm, steps = 4_096, 4_096 * config.iterations
@@ -56,7 +59,7 @@ def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
         (core.world.batch, "step", "physics"), (core.renderer, "render", "rendering"),
         (encoder, "encode_image", "encoding"), (model, "train", "learning"),
         (core._controller, "apply", "controller"), (core.judge, "step", "predicates"),
-        (core, "step", "all of env.step"), (features, "advance", "all of features"),
+        (core, "step", "all of env.step"), (env.features, "advance", "all of features"),
         (model.policy, "forward", "policy"), (core, "start", "resets"),
     ):  # fmt: skip
         clock.watch(owner, name, label)

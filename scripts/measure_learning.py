@@ -17,9 +17,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from vla_gym.agents.learning import builders
-from vla_gym.agents.learning.config import TrainConfig
-from vla_gym.agents.policies import checkpoint
+from vla_gym.agents.learning.config import TrainConfig, read_config
+from vla_gym.agents.policies.blueprint import PolicyBlueprint, load_policy, make_encoder
+from vla_gym.agents.policies.checkpoint_folder import read_head, read_meta, read_spec, resolve
 from vla_gym.agents.policies.heads import count_parameters
 from vla_gym.envs.splits import AXES
 from vla_gym.evaluation.protocol import NAMES, evaluate
@@ -27,11 +27,22 @@ from vla_gym.evaluation.records import EvalResult
 from vla_gym.io import replace_text, write_json
 
 FOLDER = Path(__file__).parents[1] / "docs" / "results" / "learning"
-CURVES = ("step", "time_s", "validation/success", "rollout/success_rate", "teachers/curriculum")
-"""What is kept of a run's metrics."""
-TOLD = ("env", "agent", "action_kind", "seed", "demos", "init", "features", "blind", "encoder",
-        "curriculum", "practice", "rehearsed", "num_envs")  # fmt: skip
-"""What is kept of a run's configuration."""
+CURVES = {
+    "step": "step",
+    "time_s": "time_s",
+    "validation/success": "validation/success",
+    "rollout/success_rate": "rollout/success_rate",
+    "curricula/reverse": "teachers/curriculum",
+}
+"""Metrics of a run that are kept, and their column."""
+SAME = ("env", "agent", "action_kind", "seed", "demos", "init", "features", "blind", "encoder",
+        "curriculum", "num_envs")  # fmt: skip
+OPTIONS = {
+    **{name: name for name in SAME},
+    "failure_replay": "practice",
+    "self_imitation": "rehearsed",
+}
+"""Options of a run that are kept, and their key."""
 
 
 def questions(run: Path, full: bool) -> dict[str, dict[str, Any]]:
@@ -62,29 +73,33 @@ def figures(result: EvalResult) -> dict[str, Any]:
     }
 
 
+def head_parameters(path: Path | str) -> int:
+    """Number of trained parameters of a policy's head."""
+    return count_parameters(PolicyBlueprint(read_head(path), read_spec(path)).network().head)
+
+
 def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int) -> None:
     """Ask one run everything that has not been asked yet, saving after each answer."""
     path = FOLDER / f"{name}.json"
-    config = checkpoint.read_config(run / "best")
-    last = checkpoint.read_meta(checkpoint.resolve(run, "latest"))
-    head = builders.head_of_policy(builders.bare_policy(config))
+    config = read_config(run / "best")
+    last = read_meta(resolve(run, "latest"))
     told = {
-        "run": {k: getattr(config, k) for k in TOLD},
-        "head_parameters": count_parameters(head),
+        "run": {key: getattr(config, name) for name, key in OPTIONS.items()},
+        "head_parameters": head_parameters(run / "best"),
         "minutes": round(last["elapsed_s"] / 60, 1),
         "steps": last["steps"],
     }
     known = json.loads(path.read_text(encoding="utf-8"))["measured"] if path.is_file() else {}
-    encoder = builders.make_encoder(config)
+    encoder = make_encoder(read_head(run / "best"))
     for question, how in questions(run, full).items():
         if question in known:
             continue
         n = episodes if question in ("none", "imitation only") else axis_episodes
         policy, blind = how.pop("policy", run / "best"), how.pop("blind", None)
-        kwargs = {"cameras": builders.cameras_of(config), **how.pop("env_kwargs", {})}
+        kwargs = {"cameras": read_spec(run / "best").cameras, **how.pop("env_kwargs", {})}
 
         def load(venv: Any, policy: Path = policy, blind: str | None = blind) -> Any:
-            return checkpoint.load_policy(policy, venv, blind=blind, encoder=encoder)
+            return load_policy(policy, venv, blind=blind, encoder=encoder)
 
         result = evaluate(
             config.env, load, n, "test", num_envs=25, env_kwargs=kwargs, name=name, **how
@@ -104,8 +119,7 @@ def measure_as_it_is(policy: str, name: str, episodes: int, env: str) -> None:
         "steps": 0,
     }
     if policy not in NAMES:
-        head = builders.head_of_policy(builders.bare_policy(checkpoint.read_config(policy)))
-        told["run"]["init"], told["head_parameters"] = policy, count_parameters(head)
+        told["run"]["init"], told["head_parameters"] = policy, head_parameters(policy)
     write_json(FOLDER / f"{name}.json", {**told, "measured": {"none": figures(result)}})
     print(f"{name}: {result}", flush=True)
 
@@ -114,11 +128,11 @@ def keep_curve(run: Path, name: str) -> None:
     """Copy the points of a run's learning curves."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     file = io.StringIO()
-    table = csv.DictWriter(file, CURVES, extrasaction="ignore", lineterminator="\n")
+    table = csv.DictWriter(file, CURVES.values(), lineterminator="\n")
     table.writeheader()
     for point in map(json.loads, lines):
-        if any(column in point for column in CURVES[2:]):
-            table.writerow({k: round(v, 5) for k, v in point.items() if k in CURVES})
+        if point.keys() & set(CURVES) - {"step", "time_s"}:
+            table.writerow({CURVES[k]: round(v, 5) for k, v in point.items() if k in CURVES})
     replace_text(FOLDER / f"{name}.csv", file.getvalue())
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.evaluation.double import Double, Goer, register
-from vla_gym.agents.policies.registry import RandomPolicy, policy_factory
+from vla_gym.agents.policies.baselines import RandomPolicy
+from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.evaluation import EvalResult, Policy, evaluate

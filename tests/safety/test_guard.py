@@ -246,7 +246,7 @@ def test_sb3_stores_the_executed_action():
     from stable_baselines3 import SAC
     from stable_baselines3.common.vec_env import VecEnvWrapper
 
-    from vla_gym.agents.learning.executed_actions import StoresExecuted
+    from vla_gym.agents.learning.executed_actions import ExecutedActionsMixin
 
     class OnlyProprio(VecEnvWrapper):
         def __init__(self, env):
@@ -266,7 +266,7 @@ def test_sb3_stores_the_executed_action():
             self.executed.append([info["executed_action"] for info in infos])
             return obs["proprio"], rewards, dones, infos
 
-    class SafeSAC(StoresExecuted, SAC):
+    class SafeSAC(ExecutedActionsMixin, SAC):
         pass
 
     env = OnlyProprio(SB3VecEnv(make(n=3, safety="clip")))

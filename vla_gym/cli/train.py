@@ -1,4 +1,4 @@
-"""``vla-gym train``: what ``train.py`` does, from anywhere."""
+"""``vla-gym train``: the same as ``train.py``, from anywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Sequence
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     from vla_gym.agents.learning.config import parse
-    from vla_gym.agents.learning.training import train
 
-    train(parse(args))
+    config = parse(args)
+    from vla_gym.agents.learning.training import train  # loads torch
+
+    train(config)
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.agents.policies.registry import Policy
+from vla_gym.agents.policies.policy import Policy, PolicySpec
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import EpisodeRecord
@@ -76,6 +76,11 @@ class InstructionOverride:
 
     def __init__(self, policy: Policy, instruction: str) -> None:
         self._policy, self._instruction = policy, instruction
+
+    @property
+    def spec(self) -> PolicySpec:
+        """That of the policy."""
+        return self._policy.spec
 
     def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
         """Reset with the instruction replaced."""

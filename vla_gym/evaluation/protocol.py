@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.agents.policies.registry import NAMES, Policy, PolicyFactory, policy_factory
+from vla_gym.agents.policies.policy import Policy, PolicyFactory
+from vla_gym.agents.policies.registry import NAMES, policy_factory
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.envs.registration import make_vec
 from vla_gym.errors import InvalidConfigError

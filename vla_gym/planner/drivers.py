@@ -70,7 +70,7 @@ class PolicyDriver:
     """A learned policy, told the sentence of each job.
 
     Args:
-        policy: Anything with `reset` and `act` as in `vla_gym.agents.policies.registry.Policy`.
+        policy: Anything with `reset` and `act` as in `vla_gym.agents.policies.policy.Policy`.
     """
 
     whole = True

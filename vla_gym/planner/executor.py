@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.agents.policies.policy import PolicySpec
 from vla_gym.errors import PlanError
 from vla_gym.planner.decide import Decider, Decision
 from vla_gym.planner.drivers import Driver, Verify, by_predicates
@@ -65,6 +66,7 @@ class HierarchicalPolicy:
         flag: Callable[[Job, Scene], tuple[str, ...]] | None = None, threads: int = 4,
     ) -> None:  # fmt: skip
         self.venv = venv.unwrapped
+        self.spec = PolicySpec(control_hz=self.venv.control_hz)
         self.decider, self.driver, self.verify = decider, driver, verify
         self.scene_source: SceneSource = scene or (lambda env, i, text: scene_of(env, i))
         self.replans, self.wait, self.approval, self.flag = replans, wait, approval, flag

@@ -1,4 +1,4 @@
-"""Behaviour cloning: a head that starts from what the demonstrations did."""
+"""Behaviour cloning: fitting a head to demonstrations."""
 
 from __future__ import annotations
 
@@ -10,60 +10,39 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vla_gym.agents.learning.config import CloneConfig
 from vla_gym.agents.learning.demonstrations import Demos
 from vla_gym.agents.policies.action_tokens import N_MOTION, ActionTokens
-from vla_gym.agents.policies.actor_critics import HeadActor
+from vla_gym.agents.policies.actor_critics import SquashedGaussianHead
 from vla_gym.agents.policies.heads import GaussianHead, TokenHead
 from vla_gym.errors import InvalidConfigError
 
 
 @dataclass
 class CloneReport:
-    """How cloning went."""
+    """Result of cloning."""
 
     steps: int
-    """Gradient steps until it was stopped."""
+    """Gradient steps until it stopped."""
     train_loss: float
-    """Loss on the episodes learnt from, around the best check."""
+    """Loss on the training episodes, around the best evaluation."""
     held_out_loss: float
-    """Loss on the episodes held out, at the best check."""
-
-
-@dataclass
-class CloneConfig:
-    """Settings of behaviour cloning."""
-
-    steps: int = 4_000
-    """Most gradient steps."""
-    check_every: int = 50
-    """Gradient steps between looks at the held-out episodes."""
-    patience: int = 20
-    """Looks without improvement before stopping."""
-    batch_size: int = 256
-    """Steps per gradient step."""
-    learning_rate: float = 2e-3
-    """Adam's step size at the start; falls to a tenth along a cosine."""
-    held_out: float = 0.1
-    """Share of episodes that decide when to stop; none of fewer than `FEW`."""
-    few_steps: int = 500
-    """Gradient steps on fewer than `FEW` episodes."""
-    std: float = 0.2
-    """Spread of a Gaussian head afterwards: how boldly learning begins to explore."""
+    """Loss on the held-out episodes, at the best evaluation."""
 
 
 FEW = 5
-"""Episodes below which none is held out."""
+"""Number of episodes below which none is held out."""
 GRIPPER_STD = 0.85
-"""Spread of the gripper's number afterwards. Its sign decides, and its mean was fitted to the share
-p of demonstrations that open: tanh(m) = 2p - 1, so m = logit(p) / 2, and a normal spread of 0.85
-makes the sign positive with probability p (probit(p) is about logit(p) / 1.7)."""
+"""Standard deviation of the gripper number after cloning. Its sign decides, and its mean was fitted
+to the share p of demonstrations that open: tanh(m) = 2p - 1, so m = logit(p) / 2. A standard
+deviation of 0.85 makes the sign positive with probability p (probit(p) is about logit(p) / 1.7)."""
 
 
 def demo_tokens(labels: np.ndarray, n_bins: int = 256) -> np.ndarray:
-    """Labels as the token head says them.
+    """Labels as tokens.
 
     Args:
-        labels: Shape (n, 7), or (n, 8) with a number above 0 where the episode is ended.
+        labels: Shape (n, 7), or (n, 8) with a positive number where the episode is ended.
         n_bins: Bins per motion number.
 
     Returns:
@@ -76,10 +55,10 @@ def demo_tokens(labels: np.ndarray, n_bins: int = 256) -> np.ndarray:
 
 
 def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> CloneReport:
-    """Fit a head to demonstrated actions, stopping when held-out episodes get no better.
+    """Fit a head to demonstrated actions, until the loss on held-out episodes stops falling.
 
     Args:
-        head: `TokenHead`, `GaussianHead` or `HeadActor`; changed in place.
+        head: `TokenHead`, `GaussianHead` or `SquashedGaussianHead`; changed in place.
         demos: The demonstrations.
         config: Settings.
         seed: Seed of the split and of the order of batches.
@@ -122,7 +101,7 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
             continue
         head.eval()
         with torch.no_grad():
-            # of few episodes, the last weights are taken
+            # with few episodes, the last weights are taken
             score = -float(step) if few else _loss(head, x[test], y[test]).item()
         head.train()
         if score < best:
@@ -132,7 +111,7 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
             break
         recent = []
     head.load_state_dict(best_state)
-    _set_spread(head, config.std)
+    _set_std(head, config.std)
     head.eval()
     return CloneReport(step, train_loss, math.nan if few else best)
 
@@ -140,20 +119,20 @@ def clone(head: nn.Module, demos: Demos, config: CloneConfig, seed: int = 0) -> 
 def _loss(head: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     if isinstance(head, TokenHead):
         return -head(x).log_prob(y).mean()
-    if isinstance(head, HeadActor):
+    if isinstance(head, SquashedGaussianHead):
         mean, _, _ = head.get_action_dist_params(x)
         return nn.functional.mse_loss(torch.tanh(mean), y)
     assert isinstance(head, GaussianHead)
     return nn.functional.mse_loss(head(x).normal.mean, y)
 
 
-def _set_spread(head: nn.Module, std: float) -> None:
-    """Cloning fits means; the spread is a choice of how to explore."""
-    spread = torch.full((N_MOTION,), math.log(std))
-    spread[-1] = math.log(GRIPPER_STD)
+def _set_std(head: nn.Module, std: float) -> None:
+    """Cloning fits means only; the standard deviation decides how widely learning explores."""
+    log_std = torch.full((N_MOTION,), math.log(std))
+    log_std[-1] = math.log(GRIPPER_STD)
     with torch.no_grad():
         if isinstance(head, GaussianHead):
-            head.log_std.copy_(spread)
-        elif isinstance(head, HeadActor):
+            head.log_std.copy_(log_std)
+        elif isinstance(head, SquashedGaussianHead):
             head.log_std.weight.mul_(0.1)
-            head.log_std.bias.copy_(spread)
+            head.log_std.bias.copy_(log_std)

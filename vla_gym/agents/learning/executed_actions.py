@@ -1,4 +1,4 @@
-"""What off-policy learning stores: the action that the safety layer executed, not the one drawn."""
+"""Off-policy learning from executed actions: those after the safety layer, not those sampled."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def executed(drawn: NDArray, infos: Sequence[dict[str, Any]]) -> NDArray:
-    """The executed actions where infos tell them, else the drawn ones.
+def executed(sampled: NDArray, infos: Sequence[dict[str, Any]]) -> NDArray:
+    """The executed actions where infos have them, else the sampled ones.
 
     Args:
-        drawn: Shape (n, d).
-        infos: One per world; ``executed_action`` has at least d numbers.
+        sampled: Shape (n, d).
+        infos: One per sub-environment; ``executed_action`` has at least d numbers.
 
     Returns:
         Shape (n, d).
     """
     rows = [
-        np.asarray(info["executed_action"])[: drawn.shape[1]] if "executed_action" in info else own
-        for own, info in zip(drawn, infos, strict=True)
+        np.asarray(info["executed_action"])[: sampled.shape[1]]
+        if "executed_action" in info
+        else own
+        for own, info in zip(sampled, infos, strict=True)
     ]
-    return np.stack(rows).astype(drawn.dtype)
+    return np.stack(rows).astype(sampled.dtype)
 
 
-class StoresExecuted:
-    """To stand before one of Stable-Baselines3's off-policy algorithms among a class's parents.
+class ExecutedActionsMixin:
+    """Makes one of Stable-Baselines3's off-policy algorithms store executed actions.
 
-    On-policy algorithms need none of this: their ratio of likelihoods belongs to the action that
-    was drawn, and the safety layer is part of the environment it was drawn for.
+    To be put before the algorithm among a class's parents. On-policy algorithms do not need it:
+    their likelihood ratio belongs to the sampled action, and the safety layer is part of the
+    environment.
     """
 
     def _store_transition(

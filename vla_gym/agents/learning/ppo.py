@@ -1,4 +1,4 @@
-"""PPO tuned for a warm-started head and a reward that is 1 on success and 0 otherwise."""
+"""PPO for a cloned head and a reward that is 1 on success and 0 otherwise."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.utils import explained_variance
 from torch import Tensor, nn
 
-from vla_gym.agents.policies.actor_critics import HeadPolicy
+from vla_gym.agents.policies.actor_critics import PPOActorCritic
 
 
 class SparsePPO(PPO):
-    """Stable-Baselines3's PPO with what sparse success asks for.
+    """Stable-Baselines3's PPO, adapted to sparse success.
 
-    A critic of its own learning rate, updated alone for the first iterations so that a cold critic
-    does not undo the warm start; an asymmetric clip that leaves more room upwards for actions that
-    turned out well (Yu et al. 2025, "DAPO"); advantages normalised over the whole batch; a limit on
-    the step's divergence that stops the head but not the critic; and optionally a fading pull
-    towards demonstrations.
+    The critic has a learning rate of its own, and is updated alone in the first iterations, so that
+    an untrained critic does not undo the cloning. The clip range is asymmetric, with more room for
+    actions that turned out well (Yu et al. 2025, "DAPO"). Advantages are normalised over the whole
+    batch. The limit on the KL divergence stops the head but not the critic. Optionally, a loss that
+    decays with time imitates the demonstrations.
 
     Args:
         args: As for `stable_baselines3.PPO`.
-        final_lr: Share of both step sizes that is left at the end.
+        final_lr: Share of both learning rates that is left at the end.
         critic_warmup: First iterations in which only the critic learns.
-        clip: How far probability ratios may fall and rise: (low, high).
-        imitation: Weight of the demonstrations' log likelihood at the start.
+        clip: Clip range of the probability ratio: how far below and above 1.
+        imitation: Initial weight of the demonstrations' log likelihood.
         imitation_half_life: Iterations in which that weight halves.
         demo_features: Features of demonstrated steps. Shape (N, f).
-        demo_actions: What was done there, as the head says it. Shape (N, 7) or (N, 8).
+        demo_actions: Their actions, or tokens. Shape (N, 7) or (N, 8).
         kwargs: As for `stable_baselines3.PPO`.
     """
 
-    policy: HeadPolicy
+    policy: PPOActorCritic
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class SparsePPO(PPO):
             )
 
     def anneal(self, progress: float) -> None:
-        """Shorten the steps.
+        """Lower the learning rates.
 
         Args:
             progress: Share of learning that is done, in [0, 1].
         """
-        shorten((self.policy.optimizer, self.policy.critic_optimizer), self.final_lr, progress)
+        lower_rates((self.policy.optimizer, self.policy.critic_optimizer), self.final_lr, progress)
 
     def train(self) -> None:
         """Learn from the rollout buffer; called once per iteration."""
@@ -116,7 +116,7 @@ class SparsePPO(PPO):
         """One step of the head.
 
         Returns:
-            Whether to go on; False once the policy has moved too far from the one that acted.
+            Whether to continue; False once the policy has moved too far from the one that acted.
         """
         dist = self.policy.get_distribution(part["obs"])
         log_ratio = dist.log_prob(part["actions"]) - part["old_log_prob"]
@@ -156,8 +156,8 @@ class SparsePPO(PPO):
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
 
-def shorten(optimizers: Iterable[Any], final: float, progress: float) -> None:
-    """Set step sizes to where a line from their first value to a share of it has come.
+def lower_rates(optimizers: Iterable[Any], final: float, progress: float) -> None:
+    """Set learning rates on a line from their first value to a share of it.
 
     Args:
         optimizers: Of torch.

@@ -1,4 +1,4 @@
-"""SAC for sparse success: half of every batch demonstrations, an ensemble of calm critics."""
+"""SAC for sparse success: half of each batch from demonstrations, an ensemble of critics."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from stable_baselines3.common.utils import polyak_update
 from torch import Tensor, nn
 
 from vla_gym.agents.learning.demonstrations import Demos
-from vla_gym.agents.learning.executed_actions import StoresExecuted
-from vla_gym.agents.learning.ppo import shorten
-from vla_gym.agents.policies.actor_critics import HeadSACPolicy
+from vla_gym.agents.learning.executed_actions import ExecutedActionsMixin
+from vla_gym.agents.learning.ppo import lower_rates
+from vla_gym.agents.policies.actor_critics import SACActorCritic
 
 _SPELL, _GRIPPER = 5, 6
-"""Steps that chance keeps the gripper open or closed, and the gripper's place in an action."""
+"""Steps of a gripper spell, and the gripper's index in an action."""
 
 
-class SparseSAC(StoresExecuted, SAC):
+class SparseSAC(ExecutedActionsMixin, SAC):
     """Stable-Baselines3's SAC after RLPD (Ball et al. 2023), with a fading pull to demonstrations.
 
-    Against the parent: each batch is half demonstrations, half own steps; layer-normalised critics,
-    targets from the smaller of a random two; the entropy bonus moves the actor but is not backed up
-    into values; n-step returns; the actor moves once every few critic steps, and only after the
-    critics had a while alone.
+    Differences from the parent: half of each batch comes from demonstrations; critics have layer
+    normalisation, targets take the minimum of a random two; the entropy bonus acts on the actor but
+    is not backed up into values; n-step returns; the actor is updated once every few critic steps,
+    and not during the critics' warm-up.
 
     Args:
         args: As for `stable_baselines3.SAC`.
         demos: Demonstrations; None for success alone.
         demo_share: Share of demonstrations in a batch.
-        final_lr: Share of the step size that is left at the end.
+        final_lr: Share of the learning rate that is left at the end.
         critic_warmup: First gradient steps in which only the critics learn.
         policy_delay: Critic steps per actor step.
-        imitation: Weight of the squared distance to demonstrated actions at the start.
+        imitation: Initial weight of the squared distance to demonstrated actions.
         imitation_half_life: Gradient steps in which that weight halves.
-        learnt: Whether the head has learnt something; one that has not begins with random actions.
-        gripper_spells: Share of spells of `_SPELL` steps in which the hand stays and only the
-            gripper moves, at random; rising while the fingers close grasps nothing.
+        pretrained: Whether the head has been trained before; if not, the first actions are random.
+        gripper_spells: Share of spells of `_SPELL` steps in which the arm stands still and the
+            gripper opens or closes at random. A gripper that closes while the arm moves grasps
+            nothing.
         kwargs: As for `stable_baselines3.SAC`.
     """
 
-    policy: HeadSACPolicy
+    policy: SACActorCritic
     replay_buffer: NStepReplayBuffer
 
     def __init__(
@@ -58,11 +59,11 @@ class SparseSAC(StoresExecuted, SAC):
         policy_delay: int = 2,
         imitation: float = 1.0,
         imitation_half_life: float = 10_000.0,
-        learnt: bool = False,
+        pretrained: bool = False,
         gripper_spells: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        self.learnt, self.gripper_spells = learnt, gripper_spells
+        self.pretrained, self.gripper_spells = pretrained, gripper_spells
         self.demo_share, self.final_lr, self.critic_warmup = demo_share, final_lr, critic_warmup
         self.policy_delay, self.imitation = policy_delay, imitation
         self.imitation_half_life = imitation_half_life
@@ -93,10 +94,10 @@ class SparseSAC(StoresExecuted, SAC):
     def _sample_action(
         self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        starts = 0 if self.learnt else learning_starts
+        starts = 0 if self.pretrained else learning_starts
         actions, stored = super()._sample_action(starts, action_noise, n_envs)
         if self.gripper_spells:
-            # drawn from the count of steps, so that a resumed run draws the same
+            # seeded by the number of steps, so that a resumed run samples the same
             spell = self.num_timesteps // (n_envs * _SPELL)
             rng = np.random.default_rng([self.seed or 0, spell])
             chance = rng.random(n_envs) < self.gripper_spells
@@ -107,12 +108,12 @@ class SparseSAC(StoresExecuted, SAC):
         return actions, stored
 
     def anneal(self, progress: float) -> None:
-        """Shorten the steps.
+        """Lower the learning rates.
 
         Args:
             progress: Share of learning that is done, in [0, 1].
         """
-        shorten((self.actor.optimizer, self.critic.optimizer), self.final_lr, progress)
+        lower_rates((self.actor.optimizer, self.critic.optimizer), self.final_lr, progress)
 
     def train(self, gradient_steps: int, batch_size: int = 256) -> None:
         """Learn from the replay buffer.
@@ -155,7 +156,7 @@ class SparseSAC(StoresExecuted, SAC):
             self.actor.set_training_mode(True)
             pick = torch.randperm(self.critic.n_critics)[:2]
             next_values = self.critic_target.values(batch["next_obs"], next_actions, pick)  # type: ignore
-            # success pays 1 once, so no value lies outside [0, 1]
+            # an episode's return is 0 or 1, so values are in [0, 1]
             target = batch["rewards"] + batch["keep"] * next_values.amin(0).clamp(0.0, 1.0)
         values = self.critic.values(batch["obs"], batch["actions"])  # type: ignore
         loss = ((values - target) ** 2).mean(1).sum()

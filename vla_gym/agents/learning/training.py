@@ -1,146 +1,204 @@
-"""A training run from beginning to end: demonstrations, cloning, learning, test, report."""
+"""The training loop: warm start, learning with evaluations and checkpoints, test."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vla_gym.agents.learning import builders, run_folder, training_state
+from vla_gym.agents.learning import training_state
 from vla_gym.agents.learning.cloning import clone
 from vla_gym.agents.learning.config import TrainConfig, to_dict
-from vla_gym.agents.learning.demonstrations import Demos, SelfImitation, collect_demos
-from vla_gym.agents.learning.feature_vec_env import AgentVecEnv
-from vla_gym.agents.learning.run_callback import Interrupted, RunCallback, StopLearning, log_to
-from vla_gym.agents.policies import checkpoint
-from vla_gym.agents.policies.action_tokens import N_MOTION
-from vla_gym.agents.policies.head_agent import HeadAgent
+from vla_gym.agents.learning.demo_collection import gather_demos
+from vla_gym.agents.learning.demonstrations import Demos
+from vla_gym.agents.learning.feature_vec_env import FeatureVecEnv, make_feature_env
+from vla_gym.agents.learning.learners import Learner, make_learner
+from vla_gym.agents.learning.resolution import head_of, resolve_config
+from vla_gym.agents.learning.run_callback import (
+    Interrupted,
+    RunCallback,
+    RunClock,
+    StopLearning,
+    log_to,
+)
+from vla_gym.agents.learning.run_folder import TrainingRun, prune
+from vla_gym.agents.policies.blueprint import PolicyBlueprint, load_policy, make_encoder
+from vla_gym.agents.policies.checkpoint import (
+    acting_weights,
+    put_weights,
+    read_tensors,
+    write_checkpoint,
+)
+from vla_gym.agents.policies.checkpoint_folder import check_fits, read_meta
 from vla_gym.agents.policies.heads import count_parameters
+from vla_gym.agents.policies.policy import Policy
+from vla_gym.envs.registration import make_vec
+from vla_gym.evaluation import EvalResult
+from vla_gym.evaluation.episode_video import record_videos
+from vla_gym.evaluation.protocol import evaluate
 from vla_gym.io import write_json
+from vla_gym.tracking.video import side_by_side
 
 EVAL_ENVS = 16
-"""Worlds side by side in evaluations."""
-FILMED = 2
-"""Episodes of a film."""
+"""Sub-environments of evaluations."""
+RECORDED = 2
+"""Episodes of a video."""
 
 
 def train(config: TrainConfig) -> Path:
-    """Run an experiment.
+    """Run an experiment; ``train.py`` shows the same steps with comments.
 
     Args:
-        config: What to run; with `resume` it goes on where a checkpoint was written.
+        config: The options; with `resume` the run goes on from a checkpoint.
 
     Returns:
-        The run folder: curves, films, tables, checkpoints, ``best/`` and ``report.html``.
+        The run folder: curves, videos, tables, checkpoints, ``best/`` and ``report.html``.
 
     Raises:
-        CheckpointError: If there is nothing to go on from, or it does not fit.
+        InvalidConfigError: If options do not fit the environment.
+        CheckpointError: If there is nothing to resume or to start from, or it does not fit.
     """
-    run = Run(config)
-    try:
-        run.warm_start()
-        run.learn()
-        run.test()
-    finally:
-        run.close()
+    venv = make_env(config)
+    config = resolve_config(config, venv)
+    encoder = make_encoder(head_of(config))
+    policy = make_policy(config, encoder)
+    with TrainingRun(config) as run:
+        env = make_feature_env(policy, venv)
+        demos = gather_demos(config, policy, env, run.folder)
+        learner = make_learner(config, policy, env, demos)
+        with TrainingLoop(run, policy, learner, env, demos) as loop:
+            loop.warm_start()
+            loop.learn()
+            loop.test()
     return run.folder
 
 
-class Run:
-    """The parts of a training run.
+def make_env(config: TrainConfig, split: str = "train", num_envs: int | None = None) -> Any:
+    """The vector environment of a run, with only the images that its policy observes.
 
     Args:
-        config: What to run.
+        config: The options.
+        split: Stream of seeds: "train", "validation" or "test".
+        num_envs: Number of sub-environments; None takes the configuration's.
+
+    Raises:
+        UnknownNameError: If there is no such environment.
+    """
+    n, cameras = num_envs or config.num_envs, head_of(config).images
+    return make_vec(config.env, n, split=split, cameras=cameras)
+
+
+def make_policy(config: TrainConfig, encoder: Any) -> PolicyBlueprint:
+    """The policy of a resolved configuration, without weights.
+
+    Learning may use `config.threads` from here on; the encoder keeps the threads that it found.
+
+    Args:
+        config: The configuration.
+        encoder: The frozen CLIP model, or None.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    head = head_of(config)
+    return PolicyBlueprint(head, head.policy_spec(config.env), encoder)
+
+
+class TrainingLoop:
+    """Warm start, learning, test; a context manager that closes the environments.
+
+    Args:
+        run: Folder, log and configuration.
+        policy: What learns.
+        learner: How it learns.
+        env: Where it learns.
+        demos: Demonstrations, if any.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
-        from vla_gym.tracking.run_logger import RunLogger
-
-        self.config = config.check()
-        self.resumed = run_folder.find_resume(config)
-        # before the folder is made: what cannot be built shall leave nothing behind
-        self.encoder = builders.make_encoder(config)
-        if config.threads:  # the encoder keeps the threads that it found
-            torch.set_num_threads(config.threads)
-        raw = builders.make_raw_env(config, config.num_envs)
-        begun_from = None if config.init is None else checkpoint.read_config(config.init)
-        builders.settle(config, raw, begun_from)
-        if config.init is not None:
-            checkpoint.check_fits(checkpoint.resolve(config.init), config, only=checkpoint.SHAPE)
-        self.folder = run_folder.prepare(config, self.resumed)
-        self.log = RunLogger(self.folder, to_dict(config), config.wandb)
-        self.features = builders.make_features(raw, config, self.encoder)
-        self.tokens = builders.make_tokens(config)
-        self.demos = self._demos(raw)
-        teachers = builders.make_teachers(config, raw)
-        self.env = builders.wrap(raw, self.features, self.tokens, teachers)
-        self.model = builders.make_model(config, self.env, self.demos)
-        self.model.set_logger(log_to(self.log))
-        self.best, self.elapsed_s = -1.0, 0.0
+    def __init__(
+        self, run: TrainingRun, policy: PolicyBlueprint, learner: Learner, env: FeatureVecEnv,
+        demos: Demos | None = None,
+    ) -> None:  # fmt: skip
+        self.run, self.config, self.log = run, run.config, run.log
+        self.policy, self.learner, self.env, self.demos = policy, learner, env, demos
+        self.learner.set_logger(log_to(self.log))
+        self.best, self.clock = -1.0, RunClock()
         self._eval_env: Any = None
+        config = self.config
         print(
-            f"run {self.folder}\n"
-            f"  {config.agent} on {config.env}, {config.action_kind} actions, "
-            f"{count_parameters(builders.head_of(self.model)):,} parameters in the head, "
+            f"run {run.folder}\n"
+            f"  {config.agent} on {config.env}, {config.action} actions, "
+            f"{count_parameters(learner.policy.head):,} parameters in the head, "
             f"{config.demos} demonstrations, "
             f"W&B {self.log.wandb.mode}",
             flush=True,
         )
 
+    def __enter__(self) -> TrainingLoop:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the environments."""
+        if self._eval_env is not None:
+            self._eval_env.close()
+        self.env.close()
+
     # ---- steps --------------------------------------------------------------------------------
 
     def warm_start(self) -> None:
-        """Clone the demonstrations into the head, or put a checkpoint back in place."""
-        if self.resumed is not None:
-            self._restore(self.resumed)
+        """Clone the demonstrations into the head, or restore a checkpoint."""
+        if self.run.resumed is not None:
+            self._restore(self.run.resumed)
             return
         if self.config.init is not None:
-            checkpoint.put_weights(self.model.policy, self.config.init)
+            put_weights(self.learner.policy, self.config.init)
         if self.demos is not None:
-            report = clone(
-                builders.head_of(self.model), self.demos, self.config.clone, self.config.seed
-            )
+            head = self.learner.policy.head
+            report = clone(head, self.demos, self.config.clone, self.config.seed)
             self.log.log(
                 {"clone/steps": report.steps, "clone/train_loss": report.train_loss,
                  "clone/held_out_loss": report.held_out_loss}, 0,
             )  # fmt: skip
-            self._export(self.folder / "imitation")
+            self._export(self.run.folder / "imitation")
         if self.demos is not None or self.config.init is not None:
             self.validate()
-            self.film("imitation")
+            self.record("imitation")
 
     def learn(self) -> None:
         """Learn from success until time or steps are up."""
-        pulse = RunCallback(self)
-        left = self.config.steps - self.model.num_timesteps
+        callback = RunCallback(
+            self.config, self.learner, self.env, self.clock, self.validate, self.save
+        )
+        left = self.config.steps - self.learner.num_timesteps
         try:
-            self.model.learn(
-                max(left, 0), callback=pulse, log_interval=pulse.log_interval,
+            self.learner.learn(
+                max(left, 0), callback=callback, log_interval=callback.log_interval,
                 reset_num_timesteps=False,
             )  # fmt: skip
         except StopLearning:
             pass
         except Interrupted:
-            print("\nstopped; go on with: python train.py --resume", self.folder, flush=True)
+            print("\nstopped; resume with: python train.py --resume", self.run.folder, flush=True)
             raise
         finally:
-            pulse.close()
+            callback.close()
             self.save()
         self.validate()
         self.save()
-        self.film("trained")
+        self.record("trained")
 
     def test(self) -> None:
-        """Measure the best policy once on test seeds, beside what it is to be compared with."""
+        """Evaluate the best policy once on test seeds, beside controls."""
         episodes = self.config.test_episodes
         if not episodes:
             return
         rows = []
         for name, policy, blind in self._contestants():
-            result = self._evaluate(name, policy, "test", episodes, blind)
-            self.log.evaluation(f"test/{name}", result, self.model.num_timesteps)
+            result = self._test_row(name, policy, episodes, blind)
+            self.log.evaluation(f"test/{name}", result, self.learner.num_timesteps)
             low, high = result.interval
             rows.append(
                 {"policy": name, "success": result.success_rate, "low": low, "high": high,
@@ -148,138 +206,97 @@ class Run:
                  "wrong_object": sum(r.wrong_object for r in result.records) / result.n}
             )  # fmt: skip
             print(f"  {result}", flush=True)
-        self.log.table("test", rows, self.model.num_timesteps)
-        summary = {"config": to_dict(self.config), "steps": self.model.num_timesteps,
-                   "minutes": round(self.elapsed_s / 60, 2), "rows": rows}  # fmt: skip
-        write_json(self.folder / "results.json", summary)
+        self.log.table("test", rows, self.learner.num_timesteps)
+        summary = {"config": to_dict(self.config), "steps": self.learner.num_timesteps,
+                   "minutes": round(self.clock.elapsed_s / 60, 2), "rows": rows}  # fmt: skip
+        write_json(self.run.folder / "results.json", summary)
 
-    def close(self) -> None:
-        """Write the report and let go of everything."""
-        if (self.folder / "best").is_dir():
-            self.log.artifact(self.folder / "best", f"{self.config.env}-{self.config.agent}")
-        print(f"report: {self.log.finish()}", flush=True)
-        if self._eval_env is not None:
-            self._eval_env.close()
-        self.env.close()
-
-    # ---- what the steps are made of -----------------------------------------------------------
+    # ---- their parts --------------------------------------------------------------------------
 
     def validate(self) -> float:
-        """Success on validation seeds; keeps the best policy so far."""
-        result = self._evaluate(
-            "learner", None, "validation", self.config.eval_episodes, None, reuse=True
-        )
-        self.log.evaluation("validation", result, self.model.num_timesteps)
+        """Success rate on validation seeds; exports the policy if it is the best so far."""
+        venv = self._validation_env()
+        result = evaluate(
+            self.config.env, self._acting, self.config.eval_episodes, "validation",
+            num_envs=EVAL_ENVS, name="learner", venv=venv,
+            env_kwargs={"cameras": self.policy.head.images},
+        )  # fmt: skip
+        self.log.evaluation("validation", result, self.learner.num_timesteps)
         if result.success_rate >= self.best:
             self.best = result.success_rate
-            self._export(self.folder / "best")
+            self._export(self.run.folder / "best")
         return result.success_rate
 
     def save(self) -> Path:
-        """Write a checkpoint from which the run can go on exactly; old ones are cleared away."""
-        tensors, meta = training_state.capture(self.model, self.env)
-        meta |= self._identity() | {"elapsed_s": self.elapsed_s, "best": self.best}
-        path = self.folder / "checkpoints" / f"step-{self.model.num_timesteps:09d}"
-        checkpoint.write_checkpoint(path, tensors, meta)
-        run_folder.prune(self.folder / "checkpoints", self.config.keep)
+        """Write a checkpoint from which the run can be resumed exactly, and delete old ones."""
+        tensors, meta = training_state.capture(self.learner, self.env)
+        meta |= self._identity() | {"elapsed_s": self.clock.elapsed_s, "best": self.best}
+        path = self.run.folder / "checkpoints" / f"step-{self.learner.num_timesteps:09d}"
+        write_checkpoint(path, tensors, meta)
+        prune(self.run.folder / "checkpoints", self.config.keep)
         return path
 
-    def film(self, name: str) -> None:
-        """Film the policy as it is now on the first validation seeds."""
-        from vla_gym.evaluation.episode_video import record_videos
-        from vla_gym.tracking.video import side_by_side
-
+    def record(self, name: str) -> None:
+        """Log a video of the present policy on the first validation seeds."""
         venv = self._validation_env()
-        videos = record_videos(venv, self._agent(venv), FILMED, size=256)
+        videos = record_videos(venv, self._acting(venv), RECORDED, size=256)
         caption = "   |   ".join(v.caption.replace("\n", ": ") for v in videos)
         frames = side_by_side([v.frames for v in videos])
-        self.log.video(name, frames, 20.0, self.model.num_timesteps, caption)
+        self.log.video(name, frames, 20.0, self.learner.num_timesteps, caption)
 
     def _restore(self, path: Path) -> None:
-        checkpoint.check_fits(path, self.config)
-        meta = checkpoint.read_meta(path)
+        check_fits(path, self.policy.head, self.config.env)
+        meta = read_meta(path)
         stems = ("policy", "training", *(("replay",) if "replay" in meta else ()))
-        tensors = {stem: checkpoint.read_tensors(path, stem) for stem in stems}
-        training_state.restore(self.model, self.env, tensors, meta)
-        self.elapsed_s, self.best = meta["elapsed_s"], meta["best"]
-        print(f"  going on from {path}, {self.elapsed_s / 60:.1f} min in", flush=True)
-
-    def _demos(self, raw: Any) -> Demos | None:
-        config, file = self.config, self.folder / "demos.npz"
-        if not (config.demos or config.rehearsed):
-            return None
-        if file.is_file():
-            return Demos.load(file)
-        from vla_gym.skills import Expert
-
-        env = builders.wrap(raw, self.features, None)
-        env.seed(config.seed)
-        parts = []
-        if config.demos:
-            parts.append(self._recorded("demonstrations", env, Expert(raw), config.demos))
-        if config.init is not None and config.rehearsed:
-            policy = builders.bare_policy(config)
-            checkpoint.put_weights(policy, config.init)
-            own = SelfImitation(policy, env, self.tokens)
-            parts.append(self._recorded("successes of its own", env, own, config.rehearsed))
-        demos = Demos.join(parts)
-        demos.save(file)
-        return demos
-
-    def _recorded(self, name: str, env: AgentVecEnv, who: Any, n: int) -> Demos:
-        begun, config = time.monotonic(), self.config
-        ends = bool(config.terminate) and env.raw.single_action_space.shape[0] > N_MOTION
-        demos = collect_demos(env, who, n, config.demo_noise, config.seed, ends)
-        print(f"  {demos.n_episodes} {name} in {time.monotonic() - begun:.0f} s", flush=True)
-        return demos
+        tensors = {stem: read_tensors(path, stem) for stem in stems}
+        training_state.restore(self.learner, self.env, tensors, meta)
+        self.clock.elapsed_s, self.best = meta["elapsed_s"], meta["best"]
+        print(f"  resuming {path}, {self.clock.elapsed_s / 60:.1f} min in", flush=True)
 
     def _validation_env(self) -> Any:
         if self._eval_env is None:
-            n = min(EVAL_ENVS, self.config.eval_episodes)
-            self._eval_env = builders.make_raw_env(self.config, max(n, FILMED), "validation")
+            n = max(min(EVAL_ENVS, self.config.eval_episodes), RECORDED)
+            self._eval_env = make_env(self.config, "validation", n)
         return self._eval_env
 
-    def _agent(self, venv: Any) -> HeadAgent:
-        features = builders.make_features(venv, self.config, self.encoder)
-        self.model.policy.set_training_mode(False)
-        return HeadAgent(self.model.policy, features, self.tokens, venv=venv)
+    def _acting(self, venv: Any) -> Policy:
+        """The present policy, acting in an environment."""
+        self.learner.policy.set_training_mode(False)
+        return self.policy.policy(self.learner.policy, venv)
 
-    def _contestants(self) -> list[tuple[str, Any, str | None]]:
-        rows: list[tuple[str, Any, str | None]] = [("trained", self.folder / "best", None)]
+    def _contestants(self) -> list[tuple[str, Path | str, str | None]]:
+        """Name, checkpoint or name, and what is hidden, of each row of the test."""
+        best = self.run.folder / "best"
+        rows: list[tuple[str, Path | str, str | None]] = [("trained", best, None)]
         if self.config.blind == "none":
-            rows.append(("blind to instruction", self.folder / "best", "instruction"))
-        if (self.folder / "imitation").is_dir():
-            rows.append(("imitation only", self.folder / "imitation", None))
+            rows.append(("blind to instruction", best, "instruction"))
+        if (self.run.folder / "imitation").is_dir():
+            rows.append(("imitation only", self.run.folder / "imitation", None))
         return [*rows, ("random", "random", None)]
 
-    def _evaluate(
-        self, name: str, policy: Any, split: str, episodes: int, blind: str | None,
-        reuse: bool = False,
-    ) -> Any:  # fmt: skip
-        from vla_gym.evaluation.protocol import evaluate
+    def _test_row(
+        self, name: str, policy: Path | str, episodes: int, blind: str | None
+    ) -> EvalResult:
+        def load(venv: Any) -> Policy:
+            return load_policy(policy, venv, blind=blind, encoder=self.policy.encoder)
 
-        def load(venv: Any) -> Any:
-            if policy is None:
-                return self._agent(venv)
-            return checkpoint.load_policy(policy, venv, blind=blind, encoder=self.encoder)
-
-        kwargs = {} if policy == "random" else {"cameras": builders.cameras_of(self.config)}
+        kwargs = {} if policy == "random" else {"cameras": self.policy.head.images}
         return evaluate(
-            self.config.env, policy if policy == "random" else load, episodes, split,
+            self.config.env, "random" if policy == "random" else load, episodes, "test",
             num_envs=EVAL_ENVS, env_kwargs=kwargs, name=name,
-            venv=self._validation_env() if reuse else None,
         )  # fmt: skip
 
     def _export(self, path: Path) -> None:
-        weights = {"policy": checkpoint.acting_weights(self.model.policy)}
-        checkpoint.write_checkpoint(path, weights, self._identity())
+        weights = {"policy": acting_weights(self.learner.policy)}
+        write_checkpoint(path, weights, self._identity())
 
     def _identity(self) -> dict[str, Any]:
         config = to_dict(self.config)
-        for private in ("run_dir", "resume"):  # where this machine keeps things
+        for private in ("run_dir", "resume"):  # paths of this machine
             config.pop(private)
         return {
-            "config": config,
-            "fingerprint": checkpoint.fingerprint(self.config),
-            "steps": self.model.num_timesteps,
+            "spec": self.policy.spec.to_dict(),
+            "head": self.policy.head.to_dict(),
+            "training": config,
+            "steps": self.learner.num_timesteps,
         }

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on as if it had never stopped, as tensors and JSON."""
+"""The state of a run as tensors and JSON, from which it is resumed bit by bit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import torch
 from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor
 
-from vla_gym.agents.learning.feature_vec_env import AgentVecEnv
+from vla_gym.agents.learning.feature_vec_env import FeatureVecEnv
+from vla_gym.agents.learning.learners import Learner
 from vla_gym.agents.learning.ppo import SparsePPO
 from vla_gym.agents.learning.sac import SparseSAC
 
-Model = SparsePPO | SparseSAC
 _REPLAY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def capture(model: Model, env: AgentVecEnv) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-    """Read off a run's state between two iterations.
+def capture(
+    model: Learner, env: FeatureVecEnv
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """Capture a run's state between two iterations.
 
     Args:
         model: The learner.
@@ -63,9 +65,9 @@ def capture(model: Model, env: AgentVecEnv) -> tuple[dict[str, dict[str, Tensor]
 
 
 def restore(
-    model: Model, env: AgentVecEnv, tensors: dict[str, dict[str, Tensor]], meta: dict[str, Any]
+    model: Learner, env: FeatureVecEnv, tensors: dict[str, dict[str, Tensor]], meta: dict[str, Any]
 ) -> bool:
-    """Put a run back into a captured state.
+    """Restore a captured state.
 
     Args:
         model: A learner of the same configuration.
@@ -74,7 +76,7 @@ def restore(
         meta: As `capture` returned them.
 
     Returns:
-        Whether the worlds are back in the middle of their episodes; else they begin new ones.
+        Whether the environment is back in the middle of its episodes; else it starts new ones.
     """
     training = tensors["training"]
     model.policy.load_state_dict(tensors["policy"])
@@ -92,7 +94,7 @@ def restore(
             model.log_ent_coef.data.copy_(training["log_ent_coef"])
         _restore_replay(model.replay_buffer, tensors["replay"], meta["replay"])
     restored = _restore_env(model, env, training, meta)
-    # last, so that nothing above has drawn from them
+    # last, because the steps above may draw from them
     torch.set_rng_state(training["rng/torch"])
     if model.device.type == "cuda" and "rng/cuda" in training:
         torch.cuda.set_rng_state(training["rng/cuda"], model.device)
@@ -104,7 +106,7 @@ def restore(
     return restored
 
 
-def _optimizers(model: Model) -> dict[str, torch.optim.Optimizer]:
+def _optimizers(model: Learner) -> dict[str, torch.optim.Optimizer]:
     if isinstance(model, SparsePPO):
         return {"head": model.policy.optimizer, "critic": model.policy.critic_optimizer}
     found = {"actor": model.actor.optimizer, "critic": model.critic.optimizer}
@@ -128,15 +130,15 @@ def _restore_optimizer(
 
 
 def _capture_env(
-    model: Model, env: AgentVecEnv, training: dict[str, Tensor], meta: dict[str, Any]
+    model: Learner, env: FeatureVecEnv, training: dict[str, Tensor], meta: dict[str, Any]
 ) -> bool:
-    """Save the worlds if they can be saved and an episode is under way."""
+    """Capture the environment if it can be and an episode is under way."""
     if not hasattr(env.raw, "get_state") or model._last_obs is None:
         return False
     inner = env.venv.get_state() if hasattr(env.venv, "get_state") else env.raw.get_state()
     groups = {"env": inner, "memory": env.features.state_dict()}
-    groups |= {f"teacher-{name}": t.get_state() for name, t in env.teachers.items()}
-    meta["teacher_rng"] = {name: t.rng.bit_generator.state for name, t in env.teachers.items()}
+    groups |= {f"curriculum-{name}": c.get_state() for name, c in env.curricula.items()}
+    meta["curricula_rng"] = {name: c.rng.bit_generator.state for name, c in env.curricula.items()}
     for group, arrays in groups.items():
         for key, value in arrays.items():
             training[f"{group}/{key}"] = torch.from_numpy(_storable(np.asarray(value)))
@@ -148,22 +150,22 @@ def _capture_env(
 
 
 def _restore_env(
-    model: Model, env: AgentVecEnv, training: dict[str, Tensor], meta: dict[str, Any]
+    model: Learner, env: FeatureVecEnv, training: dict[str, Tensor], meta: dict[str, Any]
 ) -> bool:
     if not meta["env_restored"] or not hasattr(env.raw, "set_state"):
         return False
-    teachers = [f"teacher-{name}" for name in env.teachers]
-    groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in ("env", "memory", *teachers)}
+    curricula = [f"curriculum-{name}" for name in env.curricula]
+    groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in ("env", "memory", *curricula)}
     for key, value in training.items():
         group, _, name = key.partition("/")
         if group in groups:
             groups[group][name] = value.numpy()
-    env.reset()  # brings every part into being before it is overwritten
+    env.reset()  # creates every part before it is overwritten
     (env.venv if hasattr(env.venv, "set_state") else env.raw).set_state(groups["env"])
     env.features.load_state_dict(groups["memory"])
-    for name, teacher in env.teachers.items():
-        teacher.set_state(groups[f"teacher-{name}"])
-        teacher.rng.bit_generator.state = meta["teacher_rng"][name]
+    for name, curriculum in env.curricula.items():
+        curriculum.set_state(groups[f"curriculum-{name}"])
+        curriculum.rng.bit_generator.state = meta["curricula_rng"][name]
     if meta["source_rng"] is not None:
         env.features.source.rng.bit_generator.state = meta["source_rng"]  # type: ignore[attr-defined]
     model._last_obs = training["last/obs"].numpy().copy()
@@ -173,7 +175,7 @@ def _restore_env(
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
-    """The same bits in a type that torch knows."""
+    """The same bits in a type that torch has."""
     swap = {np.dtype(np.uint64): np.int64, np.dtype(np.uint32): np.int32}
     return array.view(swap[array.dtype]) if array.dtype in swap else np.ascontiguousarray(array)
 

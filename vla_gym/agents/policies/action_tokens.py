@@ -1,4 +1,4 @@
-"""Actions as words: eight integers a step, each one of 256 uniform bins (the RT-2 scheme)."""
+"""Actions as tokens: eight integers a step, each one of 256 uniform bins (as in RT-2)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 from vla_gym.errors import InvalidActionError
 
 TOKEN_DIMS = ("terminate", "dx", "dy", "dz", "rx", "ry", "rz", "gripper")
-"""What the eight tokens of a step stand for, in order."""
+"""Meaning of the eight tokens of a step, in order."""
 N_MOTION = 7
-"""Numbers of a continuous action; token 0 is the extra one."""
+"""Numbers of a continuous action; tokens have one more, the first."""
 CONTINUE, TERMINATE = 0, 1
-"""The two words that the first token may take."""
+"""The two values of the first token."""
 
 
 @dataclass(frozen=True)
 class ActionTokens:
     """Translate continuous actions to tokens and back.
 
-    The seven motion numbers in [-1, 1] are cut into `n_bins` bins of equal width; decoding returns
-    a bin's centre, so a round trip is off by at most half a bin. The terminate token is a word of
-    its own, not a bin: `CONTINUE` or `TERMINATE`.
+    The seven numbers in [-1, 1] are cut into `n_bins` bins of equal width; decoding returns a bin's
+    centre, so a round trip is off by at most half a bin. The terminate token is not a bin:
+    `CONTINUE` or `TERMINATE`.
     """
 
     n_bins: int = 256
-    """Bins per motion number."""
+    """Bins per number."""
     terminate: bool = False
     """Whether the policy may end the episode. If not, only `CONTINUE` is valid."""
 
@@ -38,7 +38,7 @@ class ActionTokens:
 
     @property
     def max_error(self) -> float:
-        """Largest round-trip error of a motion number: half a bin."""
+        """Largest round-trip error of a number: half a bin."""
         return 1.0 / self.n_bins
 
     def encode(
@@ -47,7 +47,7 @@ class ActionTokens:
         """Actions to tokens.
 
         Args:
-            actions: Motion numbers, clipped to [-1, 1]. Shape (..., 7).
+            actions: Numbers, clipped to [-1, 1]. Shape (..., 7).
             terminate: Whether to end the episode. Shape (...,). None means never.
 
         Returns:
@@ -55,7 +55,7 @@ class ActionTokens:
 
         Raises:
             InvalidActionError: If the last axis is not 7, a number is not finite, or an episode is
-                to be ended while that is switched off.
+                to be ended where that is not allowed.
         """
         actions = np.asarray(actions)
         if actions.shape[-1:] != (N_MOTION,):
@@ -109,14 +109,15 @@ class ActionTokens:
 
 
 def fit_width(actions: NDArray, width: int) -> NDArray:
-    """Actions as an environment wants them that allows the end of an episode, or does not.
+    """Actions of the width that an environment expects.
 
     Args:
         actions: Shape (n, 7) or (n, 8).
         width: Numbers per action of the environment: 7 or 8.
 
     Returns:
-        Shape (n, width); a number that is missing is -1, which goes on, and one too many goes.
+        Shape (n, width). A missing number is -1, which lets the episode go on; a surplus one is
+        dropped.
     """
     missing = max(width - actions.shape[1], 0)
     return np.pad(actions, ((0, 0), (0, missing)), constant_values=-1.0)[:, :width]

@@ -1,35 +1,33 @@
-"""Stable-Baselines3 policies around the action head, each with critics of their own."""
+"""Stable-Baselines3 actor-critics around the action heads, for PPO and SAC."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
+from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
+from vla_gym.agents.policies.ensemble_critic import EnsembleCritic
+from vla_gym.agents.policies.head_spec import Decode
 from vla_gym.agents.policies.heads import (
     LOG_STD_MIN,
-    Decode,
     Gaussian,
     GaussianHead,
     TokenHead,
     choose,
-    count_parameters,
     orthogonal,
     trunk,
 )
 from vla_gym.agents.policies.token_mixture import TokenMixture
 
 
-class HeadPolicy(ActorCriticPolicy):
-    """Action head and state-value critic for PPO; they share nothing but their input.
+class PPOActorCritic(ActorCriticPolicy):
+    """Action head and state-value critic for PPO; they share no layers.
 
-    A `MultiDiscrete` action space gets the token head, a `Box` the Gaussian one.
+    A `MultiDiscrete` action space gets a `TokenHead`, a `Box` a `GaussianHead`.
 
     Args:
         observation_space: Flat feature vector.
@@ -38,7 +36,7 @@ class HeadPolicy(ActorCriticPolicy):
         hidden: Widths of the head's layers.
         critic_hidden: Widths of the critic's layers.
         critic_lr: Learning rate of the critic.
-        decode: How it acts when asked to be deterministic, see `Decode`.
+        decode: How it acts when `deterministic`, see `Decode`.
         head_kwargs: More options of `GaussianHead` or `TokenHead`.
     """
 
@@ -72,11 +70,6 @@ class HeadPolicy(ActorCriticPolicy):
             self.critic.parameters(), lr=self.critic_lr, **self.optimizer_kwargs
         )
 
-    @property
-    def n_head_parameters(self) -> int:
-        """Trained numbers of the head; critics do not act and do not count."""
-        return count_parameters(self.head)
-
     def get_distribution(self, obs: Tensor) -> TokenMixture | Gaussian:  # type: ignore[override]
         """The head's distribution over actions for features (n, f)."""
         return self.head(obs)
@@ -95,7 +88,7 @@ class HeadPolicy(ActorCriticPolicy):
     def evaluate_actions(  # type: ignore[override]
         self, obs: Tensor, actions: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Values, log probabilities, and None for the entropy: exact, it costs 256 log_probs."""
+        """Values, log probabilities, and None for the entropy, which costs 256 log_probs."""
         return self.critic(obs), self.head(obs).log_prob(actions), None
 
     def _predict(self, observation: Tensor, deterministic: bool = False) -> Tensor:  # type: ignore[override]
@@ -103,78 +96,13 @@ class HeadPolicy(ActorCriticPolicy):
         return choose(self.head(observation), how)
 
 
-class EnsembleCritic(BaseModel):
-    """Several action-value networks with layer normalisation, computed as one batched product.
-
-    Layer normalisation bounds the values of actions never tried, which is what keeps learning from
-    few successes stable (Ball et al. 2023, "Efficient Online RL with Offline Data").
+class SquashedGaussianHead(Actor):
+    """SAC's action head: a tanh-squashed Gaussian whose standard deviation depends on the state.
 
     Args:
-        observation_space: Flat feature vector.
-        action_space: Continuous actions.
-        n_critics: Number of networks.
+        dropout: Fraction of hidden units dropped during training.
         hidden: Widths of the layers.
-    """
-
-    def __init__(
-        self,
-        observation_space: spaces.Space,
-        action_space: spaces.Box,
-        n_critics: int = 5,
-        hidden: tuple[int, ...] = (128, 128),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(observation_space, action_space, **kwargs)
-        sizes = [int(np.prod(s.shape)) for s in (observation_space, action_space)]  # type: ignore
-        widths = [sum(sizes), *hidden, 1]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
-        self.weights = nn.ParameterList(
-            nn.Parameter(torch.empty(n_critics, i, o).uniform_(-1, 1) / math.sqrt(i))
-            for i, o in pairs
-        )
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(n_critics, 1, o)) for _, o in pairs)
-        self.scales = nn.ParameterList(nn.Parameter(torch.ones(n_critics, 1, o)) for o in hidden)
-        self.shifts = nn.ParameterList(nn.Parameter(torch.zeros(n_critics, 1, o)) for o in hidden)
-        self.n_critics = n_critics
-
-    def values(self, obs: Tensor, actions: Tensor, pick: Tensor | None = None) -> Tensor:
-        """Values of actions.
-
-        Args:
-            obs: Features. Shape (n, f).
-            actions: Shape (n, 7).
-            pick: Which networks to ask. Shape (m,). None means all.
-
-        Returns:
-            Shape (m, n).
-        """
-        x = torch.cat([obs, actions], dim=1)
-        m = self.n_critics if pick is None else len(pick)
-        x = x.expand(m, *x.shape)
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if pick is not None:
-                weight, bias = weight[pick], bias[pick]
-            x = torch.baddbmm(bias, x, weight)
-            if i < len(self.scales):
-                scale, shift = self.scales[i], self.shifts[i]
-                if pick is not None:
-                    scale, shift = scale[pick], shift[pick]
-                x = nn.functional.layer_norm(x, x.shape[-1:]) * scale + shift
-                x = torch.relu(x)
-        return x.squeeze(-1)
-
-    def forward(self, obs: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
-        """Values as Stable-Baselines3 expects them: one (n, 1) tensor per network."""
-        return tuple(self.values(obs, actions).unsqueeze(-1).unbind(0))
-
-
-class HeadActor(Actor):
-    """The action head of SAC: a squashed Gaussian with a spread that depends on the state.
-
-    Args:
-        dropout: Fraction of hidden units dropped while learning.
-        hidden: Widths of the layers.
-        decode: How it acts when asked to be deterministic, see `Decode`.
+        decode: How it acts when `deterministic`, see `Decode`.
         kwargs: As for Stable-Baselines3's `Actor`.
     """
 
@@ -195,7 +123,7 @@ class HeadActor(Actor):
         nn.init.constant_(self.log_std.bias, -1.0)
 
     def get_action_dist_params(self, obs: Tensor) -> tuple[Tensor, Tensor, dict]:  # type: ignore[override]
-        """Mean and logarithm of the spread before the squashing. Shapes (n, 7)."""
+        """Mean and log standard deviation before the tanh. Shapes (n, 7)."""
         latent = self.latent_pi(obs)
         return self.mu(latent), self.log_std(latent).clamp(LOG_STD_MIN, 0.5), {}  # type: ignore
 
@@ -206,15 +134,15 @@ class HeadActor(Actor):
         return torch.tanh(choose(Gaussian(mean, log_std), how))
 
 
-class HeadSACPolicy(SACPolicy):
-    """`HeadActor` and an `EnsembleCritic` with its slow copy.
+class SACActorCritic(SACPolicy):
+    """`SquashedGaussianHead`, and an `EnsembleCritic` with its target network.
 
     Args:
         hidden: Widths of the head's layers.
         critic_hidden: Widths of each critic's layers.
         n_critics: Number of critics.
-        dropout: Dropout of the head while learning.
-        decode: How it acts when asked to be deterministic.
+        dropout: Dropout of the head during training.
+        decode: How it acts when `deterministic`, see `Decode`.
         kwargs: As for Stable-Baselines3's `SACPolicy`.
     """
 
@@ -233,14 +161,16 @@ class HeadSACPolicy(SACPolicy):
         super().__init__(*args, n_critics=n_critics, **kwargs)
 
     @property
-    def n_head_parameters(self) -> int:
-        """Trained numbers of the head; critics do not act and do not count."""
-        return count_parameters(self.actor)
+    def head(self) -> SquashedGaussianHead:
+        """The part that acts, under the name that it has in `PPOActorCritic`."""
+        return self.actor  # type: ignore[return-value]
 
-    def make_actor(self, features_extractor: Any = None) -> HeadActor:
+    def make_actor(self, features_extractor: Any = None) -> SquashedGaussianHead:
         """The head, untrained."""
         kwargs = self._update_features_extractor(self.actor_kwargs, features_extractor)
-        actor = HeadActor(dropout=self.dropout, hidden=self.hidden, decode=self.decode, **kwargs)
+        actor = SquashedGaussianHead(
+            dropout=self.dropout, hidden=self.hidden, decode=self.decode, **kwargs
+        )
         return actor.to(self.device)
 
     def make_critic(self, features_extractor: Any = None) -> EnsembleCritic:  # type: ignore[override]

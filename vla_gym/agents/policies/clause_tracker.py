@@ -1,4 +1,4 @@
-"""Where in its sentence a policy is."""
+"""Which clause of its instruction each sub-environment is at."""
 
 from __future__ import annotations
 
@@ -11,64 +11,65 @@ from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.language.clauses import split_clauses
 
 
-class Reading:
-    """Where in its sentence each world is: the next clause begins when the last one is seen done.
+class ClauseTracker:
+    """Moves on to the next clause of an instruction once the present one is observed to be done.
 
-    Done means that its object lies where its target does, and the open hand is away from it.
+    Done means that the object is where the target is, and the open gripper is away from it.
 
     Args:
-        n: Number of worlds.
+        n: Number of sub-environments.
     """
 
     NEAR_M, AWAY_M, OPEN_M = 0.035, 0.08, 0.06
-    """Distance of object and target, of the hand from the object, and width of the gripper [m]."""
+    """Largest distance from object to target, smallest from TCP to object, and smallest gripper
+    width of a clause that is done [m]."""
 
     def __init__(self, n: int) -> None:
-        self.clause, self.anew = np.zeros(n, np.int64), np.zeros(n, bool)
-        self._ended = self.clause.copy()
+        self.clause, self.moved_on = np.zeros(n, np.int64), np.zeros(n, bool)
+        self._final = self.clause.copy()  # of the episodes that ended
 
     def reset(self, ids: NDArray[np.int64]) -> None:
-        """Begin these worlds' sentences."""
-        self._ended[ids], self.clause[ids], self.anew[ids] = self.clause[ids], 0, False
+        """Start with the first clause."""
+        self._final[ids], self.clause[ids], self.moved_on[ids] = self.clause[ids], 0, False
 
-    def words(
-        self, instructions: Sequence[str], ids: NDArray[np.int64], now: NDArray[np.bool_]
+    def current(
+        self, instructions: Sequence[str], ids: NDArray[np.int64], present: NDArray[np.bool_]
     ) -> list[str]:
-        """The clauses of m observations.
+        """The clause that each of m observations belongs to.
 
         Args:
-            instructions: Whole sentences.
-            ids: Worlds. Shape (m,).
-            now: Whether it is the world's present observation, not its last of an ended episode.
+            instructions: Whole instructions.
+            ids: Sub-environments. Shape (m,).
+            present: False where the observation is the final one of an episode that ended.
         """
-        at = np.where(now, self.clause[ids], self._ended[ids])
+        at = np.where(present, self.clause[ids], self._final[ids])
         parts = [split_clauses(text) for text in instructions]
         return [part[min(k, len(part) - 1)] for part, k in zip(parts, at.tolist(), strict=True)]
 
-    def note(
+    def update(
         self, instructions: Sequence[str], ids: NDArray[np.int64], xy: NDArray, height: float,
         proprio: NDArray,
     ) -> NDArray[np.int64]:  # fmt: skip
-        """Go on where a clause is done.
+        """Move on where the present clause is done.
 
         Args:
-            instructions: Whole sentences of m worlds.
-            ids: The worlds.
-            xy: Where their object and target were found. Shape (m, 2, 2), [m].
+            instructions: Whole instructions of m sub-environments.
+            ids: The sub-environments.
+            xy: Positions of object and target. Shape (m, 2, 2), [m].
             height: Of the objects [m].
             proprio: Ends as `PROPRIO_TAIL` says. Shape (m, any).
 
         Returns:
-            The worlds that went on.
+            The sub-environments that moved on.
         """
         more = np.array([len(split_clauses(s)) for s in instructions]) - 1 > self.clause[ids]
         tcp = proprio[:, PROPRIO_TAIL["tcp_pos"]]
-        lies = np.concatenate([xy[:, 0], np.full((len(ids), 1), height)], axis=1)
+        position = np.concatenate([xy[:, 0], np.full((len(ids), 1), height)], axis=1)
         done = np.linalg.norm(xy[:, 0] - xy[:, 1], axis=1) < self.NEAR_M
-        done &= np.linalg.norm(tcp - lies, axis=1) > self.AWAY_M
+        done &= np.linalg.norm(tcp - position, axis=1) > self.AWAY_M
         done &= proprio[:, PROPRIO_TAIL["gripper_width"]][:, 0] > self.OPEN_M
         on = ids[done & more]
-        self.anew[ids] = False
-        self.anew[on] = True
+        self.moved_on[ids] = False
+        self.moved_on[on] = True
         self.clause[on] += 1
         return on

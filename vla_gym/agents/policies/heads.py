@@ -1,23 +1,23 @@
-"""The action head: the few thousand trained parameters between features and actions."""
+"""Action heads: a few thousand trained parameters between features and actions."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
 from vla_gym.agents.policies.action_tokens import N_MOTION
+from vla_gym.agents.policies.head_spec import Decode
 from vla_gym.agents.policies.token_mixture import TokenMixture
 
 LOG_STD_MIN = math.log(0.02)
-"""Smallest spread of an action: below this, nothing new is tried."""
+"""Smallest log standard deviation of an action; below it, exploration stops."""
 
 
 class Gaussian:
-    """Independent normal distributions over the seven motion numbers.
+    """Independent normal distributions over the seven numbers of an action.
 
     Args:
         mean: Shape (n, 7).
@@ -36,7 +36,7 @@ class Gaussian:
         return self.normal.entropy().sum(-1)
 
     def sample(self) -> Tensor:
-        """Draw actions, not clipped. Shape (n, 7)."""
+        """Sample actions, not clipped. Shape (n, 7)."""
         return self.normal.sample()
 
     def greedy(self, how: str = "mean") -> Tensor:
@@ -44,14 +44,8 @@ class Gaussian:
         return self.normal.mean
 
 
-Decode = Literal["steady", "mean", "mode", "sample"]
-"""How a trained policy chooses from its distribution. "steady" moves by the mean but draws the
-gripper: where the pictures do not tell whether the fingers are there yet, the best policy closes
-them with some probability, and without chance it would wait for ever."""
-
-
 def choose(dist: TokenMixture | Gaussian, decode: Decode) -> Tensor:
-    """Actions or tokens of a trained policy. Shape (n, 7) or (n, 8); the gripper comes last."""
+    """Actions or tokens of a trained policy. Shape (n, 7) or (n, 8); the gripper is last."""
     if decode == "sample":
         return dist.sample()
     actions = dist.greedy("mode" if decode == "mode" else "mean")
@@ -61,12 +55,12 @@ def choose(dist: TokenMixture | Gaussian, decode: Decode) -> Tensor:
 
 
 def trunk(n_in: int, hidden: tuple[int, ...], dropout: float = 0.0) -> nn.Sequential:
-    """The hidden layers of a head: tanh, so that no feature can shout.
+    """The hidden layers of a head; tanh bounds each hidden unit.
 
     Args:
         n_in: Number of features.
         hidden: Widths of the layers.
-        dropout: Fraction of each layer's outputs dropped while training.
+        dropout: Fraction of each layer's outputs dropped during training.
     """
     layers: list[nn.Module] = []
     for width in hidden:
@@ -85,12 +79,12 @@ def orthogonal(layer: nn.Linear, gain: float) -> nn.Linear:
 
 
 class GaussianHead(nn.Module):
-    """Features to a normal distribution over continuous actions, one spread per dimension.
+    """Features to a normal distribution over actions, with one standard deviation per dimension.
 
     Args:
         n_features: Length of the feature vector.
         hidden: Widths of the hidden layers.
-        std: Spread at the start.
+        std: Initial standard deviation.
     """
 
     def __init__(
@@ -108,15 +102,15 @@ class GaussianHead(nn.Module):
 
 
 class TokenHead(nn.Module):
-    """Features to a distribution over eight tokens, ordered along each axis.
+    """Features to a distribution over eight tokens that respects the order of the bins.
 
     Args:
         n_features: Length of the feature vector.
         hidden: Widths of the hidden layers.
         n_mixture: Logistics per dimension.
         n_bins: Bins per dimension.
-        min_scale: Smallest logistic scale; keeps a cloned head trying its neighbours.
-        terminate: Whether the first token is free.
+        min_scale: Smallest logistic scale; a cloned head then still explores neighbouring bins.
+        terminate: Whether the first token may end the episode.
     """
 
     def __init__(
@@ -139,7 +133,7 @@ class TokenHead(nn.Module):
             bias[:, 1] = torch.linspace(-0.6, 0.6, n_mixture)
             bias[:, 2] = math.log(0.2)
             if self.end is not None:
-                self.end.bias.fill_(-4.0)  # an untrained head should not end its episodes
+                self.end.bias.fill_(-4.0)  # an untrained head rarely ends episodes
 
     def forward(self, features: Tensor) -> TokenMixture:
         """Features (n, f) to a distribution over (n, 8) tokens."""
@@ -151,5 +145,5 @@ class TokenHead(nn.Module):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trained numbers in a module."""
+    """Number of trainable parameters of a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,99 +1,33 @@
-"""What can be evaluated: anything with `reset` and `act`, and how a name becomes one."""
+"""How a name becomes a policy: baselines, checkpoints, and policies of other packages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from vla_gym.agents.policies.baselines import ExpertPolicy, RandomPolicy
+from vla_gym.agents.policies.checkpoint_folder import checkpoint_names, read_spec
+from vla_gym.agents.policies.policy import DEFAULT_ENV, Policy, PolicyFactory, PolicySpec
+from vla_gym.errors import InvalidConfigError, UnknownNameError
 
-from vla_gym.errors import UnknownNameError
-
-NAMES = ("expert", "random")
-"""Policies that need no checkpoint."""
-
-
-@runtime_checkable
-class Policy(Protocol):
-    """Acts in n worlds at once."""
-
-    def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
-        """Forget the past of the worlds whose episode begins.
-
-        Args:
-            mask: Worlds that begin. Shape (n,).
-            obs: Their first observation, all worlds'.
-        """
-        ...
-
-    def act(self, obs: Mapping[str, Any]) -> NDArray:
-        """Choose what to do.
-
-        Args:
-            obs: The observation of all worlds.
-
-        Returns:
-            Actions in [-1, 1]. Shape (n, 7), or (n, 8) with ``terminate_action``.
-        """
-        ...
+GROUP = "vla_gym.policies"
+"""Entry point group of other packages' policies. An entry point names a function, or a class, that
+takes the vector environment and returns a `Policy`; its attribute ``spec``, if it is a
+`PolicySpec`, says where the policy is at home."""
+BASELINES: dict[str, PolicyFactory] = {"expert": ExpertPolicy, "random": RandomPolicy}
+"""Policies that need neither a checkpoint nor images."""
+NAMES = tuple(BASELINES)
 
 
-PolicyFactory = Callable[[Any], Policy]
-"""Makes a policy for a vector environment."""
-
-
-class RandomPolicy:
-    """Uniform actions; each episode has a stream of its own.
-
-    The k-th episode gets the same actions whatever the number of worlds.
-
-    Args:
-        venv: The environment it acts in.
-        seed: Seed of all streams.
-    """
-
-    def __init__(self, venv: Any, seed: int = 0) -> None:
-        self._shape = venv.single_action_space.shape
-        self._seed = seed
-        self._begun = 0
-        self._streams = [np.random.default_rng(seed) for _ in range(venv.num_envs)]
-
-    def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
-        """Give each world that begins the next stream."""
-        for i in np.flatnonzero(mask):
-            self._streams[i] = np.random.default_rng([self._seed, self._begun])
-            self._begun += 1
-
-    def act(self, obs: Mapping[str, Any]) -> NDArray:
-        """Uniform in [-1, 1]. Shape (n, 7 or 8)."""
-        actions = [rng.uniform(-1.0, 1.0, self._shape) for rng in self._streams]
-        return np.asarray(actions, np.float32)
-
-
-class ExpertPolicy:
-    """The scripted expert, which sees the simulator's truth."""
-
-    def __init__(self, venv: Any) -> None:
-        from vla_gym.skills import Expert
-
-        self._expert = Expert(venv)
-        self._width = venv.single_action_space.shape[0]
-
-    def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
-        """Plan afresh in the worlds that begin."""
-        self._expert.reset(mask)
-
-    def act(self, obs: Mapping[str, Any]) -> NDArray:
-        """The expert's next action; it never ends an episode by itself. Shape (n, 7 or 8)."""
-        action = np.asarray(self._expert.act(obs), np.float32)
-        missing = self._width - action.shape[1]
-        return np.pad(action, ((0, 0), (0, missing)), constant_values=-1.0) if missing else action
+def policy_names() -> tuple[str, ...]:
+    """All policies that have a name: baselines, shipped ones, those of other packages."""
+    names = (*NAMES, *checkpoint_names(), *(point.name for point in entry_points(group=GROUP)))
+    return tuple(dict.fromkeys(names))
 
 
 def home_of(name: str) -> str:
-    """The environment in which a policy learnt; of those that learn nothing, ``VLAPickPlace-v0``.
+    """The environment in which a policy learnt; ``VLAPickPlace-v0`` if it names none.
 
     Args:
         name: As for `policy_factory`.
@@ -102,43 +36,78 @@ def home_of(name: str) -> str:
         UnknownNameError: If there is no such policy.
         CheckpointError: If its checkpoint cannot be read.
     """
-    policy_factory(name)  # tells what can be named
-    if name in NAMES:
-        return "VLAPickPlace-v0"
-    from vla_gym.agents.policies.checkpoint import read_config
-
-    return read_config(name).env
+    if name in BASELINES:
+        return DEFAULT_ENV
+    point = _find(name)
+    if point is None:
+        return read_spec(name).env_id
+    spec = getattr(_load(point), "spec", None)
+    return spec.env_id if isinstance(spec, PolicySpec) else DEFAULT_ENV
 
 
 def policy_factory(name: str, **options: Any) -> PolicyFactory:
     """A factory for the policy of that name.
 
+    The factory makes sure that the policy fits its environment.
+
     Args:
-        name: ``"expert"``, ``"random"``, or a checkpoint's path or name.
-        options: Passed on when a checkpoint is loaded.
+        name: ``"expert"``, ``"random"``, a checkpoint's path or name, or a policy of another
+            package.
+        options: Of `vla_gym.agents.policies.blueprint.load_policy`, for checkpoints.
 
     Raises:
         UnknownNameError: If it is none of those.
-        CheckpointError: If the checkpoint cannot be read.
+        InvalidConfigError: If there are options but no checkpoint; or, by the factory, if the
+            policy does not fit the environment.
+        CheckpointError: By the factory, if the checkpoint cannot be read.
     """
-    if name == "expert":
-        return ExpertPolicy
-    if name == "random":
-        return RandomPolicy
-    if "/" not in name and not Path(name).exists() and name not in checkpoint_names():
+    point = None if name in BASELINES else _find(name)
+    if options and (name in BASELINES or point is not None):
+        raise InvalidConfigError(
+            f"The policy {name!r} has no options; only checkpoints take {', '.join(options)}."
+        )
+
+    def make(venv: Any) -> Policy:
+        if name in BASELINES:
+            policy = BASELINES[name](venv)
+        elif point is not None:
+            policy = _load(point)(venv)
+        else:
+            from vla_gym.agents.policies.blueprint import load_policy  # loads torch
+
+            policy = load_policy(name, venv, **options)
+        if not isinstance(getattr(policy, "spec", None), PolicySpec):
+            raise InvalidConfigError(
+                f"The policy {name!r} does not say what it needs. Give it an attribute `spec`, a "
+                "vla_gym.agents.policies.policy.PolicySpec."
+            )
+        policy.spec.check(venv)
+        return policy
+
+    return make
+
+
+def _find(name: str) -> EntryPoint | None:
+    """The entry point of that name, or None for a checkpoint.
+
+    Raises:
+        UnknownNameError: If it is neither.
+    """
+    if name in checkpoint_names() or "/" in name or Path(name).exists():
+        return None
+    points = entry_points(group=GROUP, name=name)
+    if not points:
         remedy = "Or give the path of a checkpoint."
-        raise UnknownNameError("policy", name, (*NAMES, *checkpoint_names()), remedy)
-
-    def load(venv: Any) -> Policy:
-        # here and in `home_of` this room reaches up: a checkpoint knows its own agent
-        from vla_gym.agents.policies.checkpoint import load_policy
-
-        return load_policy(name, venv, **options)
-
-    return load
+        raise UnknownNameError("policy", name, policy_names(), remedy)
+    return next(iter(points))
 
 
-def checkpoint_names() -> tuple[str, ...]:
-    """Trained policies that ship with the package."""
-    folder = Path(__file__).resolve().parents[2] / "assets" / "policies"
-    return tuple(sorted(p.name for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as exc:
+        package = point.dist.name if point.dist else "another package"
+        raise InvalidConfigError(
+            f"The policy {point.name!r} of {package} cannot be loaded from {point.value!r}: {exc}. "
+            f"Reinstall or remove {package}."
+        ) from exc

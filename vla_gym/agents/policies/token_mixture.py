@@ -1,4 +1,4 @@
-"""Token distribution with an order: a mixture of discretised logistics per dimension."""
+"""A distribution over ordered tokens: a mixture of discretised logistics per dimension."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ STD_PER_SCALE = math.pi / math.sqrt(3.0)
 class TokenMixture:
     """Independent tokens, each from a mixture of logistics cut into uniform bins over [-1, 1].
 
-    Neighbouring bins share their probability, so one reward moves a whole stretch of the axis; a
-    plain softmax over 256 words has to learn each word by itself. The outermost bins take the
-    tails. Token 0 (terminate) is a Bernoulli word, or fixed to `CONTINUE` where masked.
+    Neighbouring bins share probability, so one reward moves a whole range of the axis; a softmax
+    over 256 tokens would have to learn each token separately. The outermost bins take the tails.
+    Token 0 (terminate) is a Bernoulli variable, or fixed to `CONTINUE` where masked.
 
     Args:
         logits: Mixture weights before the softmax. Shape (n, d, k).
@@ -69,7 +69,7 @@ class TokenMixture:
         return motion + F.binary_cross_entropy(p, p, reduction="none")
 
     def sample(self) -> Tensor:
-        """Draw tokens. Shape (n, 1 + d), int64."""
+        """Sample tokens. Shape (n, 1 + d), int64."""
         gumbel = -torch.log(-torch.log(torch.rand_like(self.log_weight).clamp_(1e-7, 1 - 1e-7)))
         pick = (self.log_weight + gumbel).argmax(-1, keepdim=True)
         mean, scale = self.mean.gather(-1, pick), self.log_scale.gather(-1, pick).exp()
@@ -81,11 +81,11 @@ class TokenMixture:
         return self._to_tokens(values, end)
 
     def greedy(self, how: str = "mean") -> Tensor:
-        """Tokens without chance.
+        """Tokens without sampling.
 
         Args:
             how: "mean" takes each mixture's mean; "mode" the component centre of highest density,
-                which keeps apart two modes that a mean would blur.
+                which does not average two modes.
 
         Returns:
             Shape (n, 1 + d), int64.

@@ -1,5 +1,7 @@
 """Demonstrations, cloning and both learners, on a fast double of the environment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,26 +9,29 @@ from stable_baselines3 import SAC
 
 from tests.agents.fake import FakeExpert, FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
-from vla_gym.agents.learning import builders
-from vla_gym.agents.learning.cloning import CloneConfig, clone
-from vla_gym.agents.learning.config import preset
-from vla_gym.agents.learning.demonstrations import Demos, SelfImitation, collect_demos
-from vla_gym.agents.learning.feature_vec_env import AgentVecEnv
+from vla_gym.agents.learning.cloning import clone
+from vla_gym.agents.learning.config import CloneConfig, preset
+from vla_gym.agents.learning.demo_collection import OwnDemonstrator, collect_demos
+from vla_gym.agents.learning.demonstrations import Demos
+from vla_gym.agents.learning.feature_vec_env import FeatureVecEnv
+from vla_gym.agents.learning.learners import make_learner
+from vla_gym.agents.learning.resolution import head_of
 from vla_gym.agents.policies.action_tokens import ActionTokens
-from vla_gym.agents.policies.features import PolicyFeatures
-from vla_gym.agents.policies.head_agent import HeadAgent
+from vla_gym.agents.policies.blueprint import PolicyBlueprint
+from vla_gym.agents.policies.clip_source import ClipSource
+from vla_gym.agents.policies.features import GroundedFeatures
 from vla_gym.agents.policies.heads import count_parameters
-from vla_gym.agents.policies.sources import ClipSource
+from vla_gym.agents.policies.trained_policy import TrainedPolicy
 from vla_gym.errors import CheckpointError, InvalidConfigError
 
 
 def features_of(venv):
     source = ClipSource(FakeGrounder(), venv.world.pinhole("fixed"), venv.num_envs)
-    return PolicyFeatures(venv.num_envs, source)
+    return GroundedFeatures(venv.num_envs, source)
 
 
 def wrapped(venv, tokens):
-    return AgentVecEnv(FakeSB3VecEnv(venv), features_of(venv), tokens)
+    return FeatureVecEnv(FakeSB3VecEnv(venv), features_of(venv), tokens)
 
 
 def some_demos(n=24, num_envs=8):
@@ -41,23 +46,31 @@ def demos():
     return some_demos()
 
 
-def config_for(agent, action=None):
+def config_for(agent, action=None, ppo=None, sac=None, **values):
     config = preset("quick", agent)
-    config.action, config.num_envs, config.threads = action, 8, 1
-    config.ppo.n_steps, config.ppo.batch_size, config.ppo.critic_warmup = 32, 64, 1
-    config.sac.learning_starts, config.sac.critic_warmup = 100, 4
-    return config.check()
+    ppo = {"n_steps": 32, "batch_size": 64, "critic_warmup": 1, **(ppo or {})}
+    sac = {"learning_starts": 100, "critic_warmup": 4, **(sac or {})}
+    return replace(
+        config, action=action, num_envs=8, threads=1, ppo=replace(config.ppo, **ppo),
+        sac=replace(config.sac, **sac), **values,
+    ).check()  # fmt: skip
+
+
+def blueprint(config):
+    head = head_of(config)
+    return PolicyBlueprint(head, head.policy_spec(config.env))
 
 
 def model_for(config, demos, env=None):
     torch.manual_seed(0)
-    env = env or wrapped(FakePickPlace(8), builders.make_tokens(config))
-    return builders.make_model(config, env, demos), env
+    policy = blueprint(config)
+    env = env or wrapped(FakePickPlace(8), policy.tokens)
+    return make_learner(config, policy, env, demos), env
 
 
 def success(policy, tokens, episodes=60):
     venv = FakePickPlace(20)
-    agent = HeadAgent(policy, features_of(venv), tokens, venv=venv)
+    agent = TrainedPolicy(policy, features_of(venv), tokens, venv=venv)
     obs, _ = venv.reset(seed=500)
     agent.reset(np.ones(20, bool))
     wins = done = 0
@@ -94,7 +107,7 @@ def test_a_damaged_file_of_demonstrations(demos, tmp_path):
         Demos.load(path)
 
 
-def test_an_expert_that_never_succeeds_is_told():
+def test_an_expert_that_never_succeeds_is_an_error():
     venv = FakePickPlace(8, horizon=5)
     with pytest.raises(InvalidConfigError, match="--demos 0"):
         collect_demos(wrapped(venv, None), FakeExpert(venv), 3)
@@ -103,11 +116,11 @@ def test_an_expert_that_never_succeeds_is_told():
 def test_a_policy_demonstrates_its_own_successes(demos):
     config = config_for("ppo")
     model, _ = model_for(config, demos)
-    clone(builders.head_of(model), demos, CloneConfig(steps=1500), seed=0)
-    tokens = builders.make_tokens(config)
+    clone(model.policy.head, demos, CloneConfig(steps=1500), seed=0)
+    tokens = blueprint(config).tokens
     env = wrapped(FakePickPlace(8), None)
     env.seed(1)
-    own = collect_demos(env, SelfImitation(model.policy, env, tokens), 6)
+    own = collect_demos(env, OwnDemonstrator(model.policy, env, tokens), 6)
     assert own.n_episodes == 6 and (own.rewards[own.dones > 0] == 1).all()
     both = Demos.join([demos, own])
     assert both.n_episodes == demos.n_episodes + 6
@@ -120,9 +133,9 @@ def test_a_policy_demonstrates_its_own_successes(demos):
 def test_cloning_learns_the_task(agent, action, demos):
     config = config_for(agent, action)
     model, _ = model_for(config, demos)
-    tokens = builders.make_tokens(config)
+    tokens = blueprint(config).tokens
     before = success(model.policy, tokens)
-    report = clone(builders.head_of(model), demos, CloneConfig(steps=1500), seed=0)
+    report = clone(model.policy.head, demos, CloneConfig(steps=1500), seed=0)
     assert np.isfinite([report.train_loss, report.held_out_loss]).all()
     assert before < 0.2 and success(model.policy, tokens) > 0.4
 
@@ -131,20 +144,19 @@ def test_one_demonstration_can_be_cloned_and_none_cannot(demos):
     one = slice(0, int(np.flatnonzero(demos.dones)[0]) + 1)
     few = Demos(*(getattr(demos, f)[one] for f in Demos.__dataclass_fields__))
     model, _ = model_for(config_for("ppo"), demos)
-    report = clone(builders.head_of(model), few, CloneConfig(few_steps=60))
+    report = clone(model.policy.head, few, CloneConfig(few_steps=60))
     assert report.steps == 60 and np.isfinite(report.train_loss)
     none = Demos(*(getattr(few, f)[:0] for f in Demos.__dataclass_fields__))
     with pytest.raises(InvalidConfigError, match="--demos 0"):
-        clone(builders.head_of(model), none, CloneConfig())
+        clone(model.policy.head, none, CloneConfig())
 
 
 @pytest.mark.parametrize("agent, action", [("ppo", None), ("ppo", "continuous"), ("sac", None)])
 @pytest.mark.parametrize("with_demos", [True, False])
 def test_learning_changes_the_head_and_stays_finite(agent, action, with_demos, demos):
-    config = config_for(agent, action)
-    config.ppo.imitation = 0.1
+    config = config_for(agent, action, ppo={"imitation": 0.1})
     model, env = model_for(config, demos if with_demos else None)
-    head = builders.head_of(model)
+    head = model.policy.head
     assert 5_000 <= count_parameters(head) <= 10_000
     before = [p.clone() for p in head.parameters()]
     model.learn(1024)
@@ -154,8 +166,7 @@ def test_learning_changes_the_head_and_stays_finite(agent, action, with_demos, d
 
 
 def test_the_critic_learns_alone_at_first(demos):
-    config = config_for("ppo")
-    config.ppo.critic_warmup = 2
+    config = config_for("ppo", ppo={"critic_warmup": 2})
     model, env = model_for(config, demos)
     before = [p.clone() for p in model.policy.head.parameters()]
     model.learn(2 * 8 * 32)
@@ -179,7 +190,7 @@ def test_ppo_with_tokens_improves_a_clone(demos):
     assert 1 - after < 0.6 * (1 - before), f"{before} -> {after}"
 
 
-def test_acting_does_not_touch_learnings_chance(demos):
+def test_acting_leaves_the_global_random_state_alone(demos):
     model, _ = model_for(config_for("ppo"), demos)
     torch.manual_seed(3)
     expected = torch.rand(1)
@@ -189,9 +200,8 @@ def test_acting_does_not_touch_learnings_chance(demos):
     assert a == success(model.policy, ActionTokens(), 5)
 
 
-def test_without_demonstrations_chance_holds_the_gripper_for_spells(monkeypatch):
-    config = config_for("sac")
-    config.demos, config.sac.gripper_spells = 0, 0.5
+def test_without_demonstrations_the_gripper_is_held_for_random_spells(monkeypatch):
+    config = config_for("sac", demos=0, curriculum=False, sac={"gripper_spells": 0.5})
     model, _ = model_for(config, None)
 
     def still(*args, **kwargs):
@@ -210,10 +220,9 @@ def test_without_demonstrations_chance_holds_the_gripper_for_spells(monkeypatch)
     assert (moved[1:] == moved[:-1]).mean() > 0.8
 
 
-@pytest.mark.parametrize("init, learnt", [(None, False), ("pickplace-sac", True)])
-def test_only_a_head_that_has_learnt_acts_from_the_first_step(init, learnt, monkeypatch):
-    config = config_for("sac")
-    config.demos, config.init = 0, init
+@pytest.mark.parametrize("init, pretrained", [(None, False), ("pickplace-sac", True)])
+def test_only_a_pretrained_head_acts_from_the_first_step(init, pretrained, monkeypatch):
+    config = config_for("sac", demos=0, init=init)
     model, _ = model_for(config, None)
     asked = []
     monkeypatch.setattr(
@@ -222,4 +231,4 @@ def test_only_a_head_that_has_learnt_acts_from_the_first_step(init, learnt, monk
         lambda self, starts, *_: asked.append(starts) or (np.zeros((8, 7)),) * 2,
     )
     model._sample_action(100, n_envs=8)
-    assert asked == [0 if learnt else 100]
+    assert asked == [0 if pretrained else 100]

@@ -27,51 +27,51 @@ def begin(venv, times=1):
 def test_nothing_changes_until_something_has_failed(venv):
     venv.reset(seed=0)
     plain = begin(venv)
-    practice = FailureReplay(venv, share=1.0)
+    replay = FailureReplay(venv, share=1.0)
     venv.reset(seed=0)
     assert begin(venv) == plain
-    practice.note(EVERYONE, EVERYONE)
-    assert not practice.scenes
+    replay.note(EVERYONE, EVERYONE)
+    assert not replay.scenes
 
 
 def test_failed_scenes_come_back_until_they_succeed(venv):
-    practice = FailureReplay(venv, share=1.0, size=16)
+    replay = FailureReplay(venv, share=1.0, size=16)
     venv.reset(seed=0)
     failed = set()
-    while len(practice.scenes) < 8:
+    while len(replay.scenes) < 8:
         failed |= {e.instruction for e in venv.unwrapped.episodes}
         begin(venv)
-        practice.note(EVERYONE, NOBODY)
+        replay.note(EVERYONE, NOBODY)
     begin(venv)
     assert set(begin(venv)) <= failed  # all four are scenes tried again
-    before = len(practice.scenes)
+    before = len(replay.scenes)
     venv.reset()
-    practice.note(EVERYONE, EVERYONE)
-    assert len(practice.scenes) < before
+    replay.note(EVERYONE, EVERYONE)
+    assert len(replay.scenes) < before
 
 
 def test_no_more_scenes_are_kept_than_allowed(venv):
-    practice = FailureReplay(venv, share=0.0, size=6)
+    replay = FailureReplay(venv, share=0.0, size=6)
     venv.reset(seed=0)
     for _ in range(5):
         venv.reset()
-        practice.note(EVERYONE, NOBODY)
-    assert len(practice.scenes) == 6
+        replay.note(EVERYONE, NOBODY)
+    assert len(replay.scenes) == 6
 
 
 def test_a_state_can_be_put_back(venv):
-    practice = FailureReplay(venv, share=0.5)
+    replay = FailureReplay(venv, share=0.5)
     venv.reset(seed=0)
     for _ in range(4):
         venv.reset()
-        practice.note(EVERYONE, NOBODY)
-    state, rng = practice.get_state(), practice.rng.bit_generator.state
+        replay.note(EVERYONE, NOBODY)
+    state, rng = replay.get_state(), replay.rng.bit_generator.state
     outcomes = []
     for _ in range(2):
-        practice.set_state(state)
-        practice.rng.bit_generator.state = rng
+        replay.set_state(state)
+        replay.rng.bit_generator.state = rng
         venv.reset(seed=9)
         venv.reset()
-        practice.note(EVERYONE, np.array([True, False, True, False]))
-        outcomes.append([s.instruction for s in practice.scenes])
+        replay.note(EVERYONE, np.array([True, False, True, False]))
+        outcomes.append([s.instruction for s in replay.scenes])
     assert outcomes[0] == outcomes[1]

@@ -1,16 +1,24 @@
 """Checkpoints: whole, checked, and enough to go on from as if nothing had happened."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from tests.agents.fake import FakePickPlace
-from tests.agents.test_learning import config_for, features_of, model_for, some_demos
-from vla_gym.agents.learning import builders, training_state
-from vla_gym.agents.learning.config import to_dict
-from vla_gym.agents.policies import checkpoint
+from tests.agents.learning.test_learning import (
+    blueprint,
+    config_for,
+    features_of,
+    model_for,
+    some_demos,
+)
+from vla_gym.agents.learning import training_state
+from vla_gym.agents.learning.config import HeadConfig, read_config, to_dict
+from vla_gym.agents.learning.resolution import head_of
+from vla_gym.agents.policies import checkpoint, checkpoint_folder
 from vla_gym.errors import CheckpointError
 
 
@@ -21,12 +29,14 @@ def demos():
 
 def write(path, model, config, env):
     tensors, meta = training_state.capture(model, env)
-    meta |= {"config": to_dict(config), "fingerprint": checkpoint.fingerprint(config)}
+    head = head_of(config)
+    meta |= {"head": head.to_dict(), "spec": head.policy_spec(config.env).to_dict()}
+    meta |= {"training": to_dict(config)}
     return checkpoint.write_checkpoint(path, tensors, meta)
 
 
 def read_into(path, model, env):
-    meta = checkpoint.read_meta(path)
+    meta = checkpoint_folder.read_meta(path)
     stems = ("policy", "training", *(("replay",) if "replay" in meta else ()))
     tensors = {stem: checkpoint.read_tensors(path, stem) for stem in stems}
     assert training_state.restore(model, env, tensors, meta)
@@ -63,26 +73,26 @@ def saved(demos, tmp_path):
 
 def test_the_policy_comes_back(saved):
     venv = FakePickPlace(4)
-    config = checkpoint.read_config(saved)
-    policy = builders.bare_policy(config)
-    checkpoint.load_weights(policy, checkpoint.read_tensors(saved, "policy"), saved)
+    config = read_config(saved)
+    policy = blueprint(config).network()
+    checkpoint.put_weights(policy, saved)
     rows = np.zeros((4, features_of(venv).space.shape[0]), np.float32)
     assert policy.predict(rows, deterministic=True)[0].shape == (4, 8)
 
 
 def test_a_run_folder_means_its_latest_or_best(saved):
     run = saved.parent.parent
-    assert checkpoint.resolve(run, "latest") == saved
+    assert checkpoint_folder.resolve(run, "latest") == saved
     weights = {"policy": checkpoint.read_tensors(saved, "policy")}
-    checkpoint.write_checkpoint(run / "best", weights, {"config": {}})
-    assert checkpoint.resolve(run) == run / "best"
+    checkpoint.write_checkpoint(run / "best", weights, {})
+    assert checkpoint_folder.resolve(run) == run / "best"
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(CheckpointError, match="No checkpoint at"):
-        checkpoint.resolve(tmp_path)
+        checkpoint_folder.resolve(tmp_path)
     with pytest.raises(CheckpointError, match="no checkpoint"):
-        checkpoint.read_meta(tmp_path)
+        checkpoint_folder.read_meta(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["short", "flip", "gone"])
@@ -101,32 +111,31 @@ def test_damaged_weights(saved, damage):
 
 
 def test_damaged_and_foreign_json(saved):
-    file = saved / checkpoint.META
+    file = saved / checkpoint_folder.META
     text = file.read_text()
     file.write_text(text[:100])
     with pytest.raises(CheckpointError, match="damaged"):
-        checkpoint.read_meta(saved)
+        checkpoint_folder.read_meta(saved)
     file.write_text(json.dumps({"schema": "other/3"}))
     with pytest.raises(CheckpointError, match="other/3"):
-        checkpoint.read_meta(saved)
+        checkpoint_folder.read_meta(saved)
 
 
 def test_a_checkpoint_of_another_setup_says_in_what(saved):
-    config = config_for("ppo")
-    config.head.hidden = (32, 32)
+    head = head_of(config_for("ppo"))
+    checkpoint_folder.check_fits(saved, head, "VLAPickPlace-v0")
     with pytest.raises(CheckpointError, match="hidden"):
-        checkpoint.check_fits(saved, config)
+        checkpoint_folder.check_fits(saved, replace(head, hidden=(32, 32)))
     with pytest.raises(CheckpointError, match="agent"):
-        checkpoint.check_fits(saved, config_for("sac"))
+        checkpoint_folder.check_fits(saved, head_of(config_for("sac")))
+    with pytest.raises(CheckpointError, match="env: checkpoint 'VLAPickPlace-v0'"):
+        checkpoint_folder.check_fits(saved, head, "VLAPush-v0")
 
 
 def test_weights_of_another_shape(saved):
-    config = config_for("ppo")
-    config.head.hidden = (32, 32)
+    config = config_for("ppo", head=HeadConfig(hidden=(32, 32)))
     with pytest.raises(CheckpointError, match="do not fit"):
-        checkpoint.load_weights(
-            builders.bare_policy(config), checkpoint.read_tensors(saved, "policy"), saved
-        )
+        checkpoint.put_weights(blueprint(config).network(), saved)
 
 
 def test_a_failure_half_way_leaves_the_old_one_and_nothing_else(saved, monkeypatch):
@@ -145,7 +154,7 @@ def test_a_failure_half_way_leaves_the_old_one_and_nothing_else(saved, monkeypat
 
 def test_only_checkpoints_that_are_complete_count(saved):
     (saved.parent / "step-000009999").mkdir()
-    assert checkpoint.resolve(saved.parent.parent, "latest") == saved
+    assert checkpoint_folder.resolve(saved.parent.parent, "latest") == saved
 
 
 def test_no_pickle_anywhere(saved):

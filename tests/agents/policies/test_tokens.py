@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vla_gym.agents.policies.action_tokens import TERMINATE, ActionTokens, fit_width
-from vla_gym.agents.policies.actor_critics import HeadPolicy
+from vla_gym.agents.policies.actor_critics import PPOActorCritic
 from vla_gym.agents.policies.heads import (
     Gaussian,
     GaussianHead,
@@ -131,8 +131,8 @@ def test_the_policy_for_an_action_space():
     from gymnasium import spaces
 
     obs = spaces.Box(-np.inf, np.inf, (20,), np.float32)
-    tokens = HeadPolicy(obs, spaces.MultiDiscrete([256] * 8), lambda _: 1e-3)
-    numbers = HeadPolicy(obs, spaces.Box(-1, 1, (7,), np.float32), lambda _: 1e-3)
+    tokens = PPOActorCritic(obs, spaces.MultiDiscrete([256] * 8), lambda _: 1e-3)
+    numbers = PPOActorCritic(obs, spaces.Box(-1, 1, (7,), np.float32), lambda _: 1e-3)
     assert isinstance(tokens.head, TokenHead) and isinstance(numbers.head, GaussianHead)
     actions, _ = numbers.predict(np.zeros((4, 20), np.float32), deterministic=True)
     assert actions.shape == (4, 7) and np.abs(actions).max() <= 1

@@ -1,10 +1,19 @@
 """The command line of training."""
 
 import json
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from vla_gym.agents.learning.config import PRESETS, from_dict, parse, preset, to_dict
+from vla_gym.agents.learning.config import (
+    PRESETS,
+    from_dict,
+    parse,
+    preset,
+    read_config,
+    to_dict,
+)
+from vla_gym.agents.policies.checkpoint_folder import read_spec
 from vla_gym.errors import CheckpointError, InvalidConfigError, UnknownNameError
 
 
@@ -48,13 +57,33 @@ def test_nothing_to_resume(tmp_path):
         parse(["--resume", str(tmp_path)])
 
 
-def test_what_is_rehearsed():
-    assert preset("quick").rehearsed == 0
-    few = preset("quick")
-    few.init, few.demos = "pickplace-ppo", 5
-    assert few.check().rehearsed == 100
-    few.rehearse = 0
-    assert few.check().rehearsed == 0
-    few.init, few.rehearse = None, 10
+@pytest.mark.parametrize(
+    ("values", "valid"),
+    [({"practise": 0.3}, "failure_replay"), ({"ppo": {"gama": 0.9}}, "Did you mean 'gamma'")],
+)
+def test_unknown_keys_of_a_stored_configuration_are_named(values, valid):
+    with pytest.raises(UnknownNameError, match=valid):
+        from_dict({**to_dict(preset("quick")), **values})
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        preset("quick").demos = 3
+
+
+def test_self_imitation_needs_a_policy():
     with pytest.raises(InvalidConfigError, match="--init"):
-        few.check()
+        replace(preset("quick"), self_imitation=10).check()
+
+
+def test_a_run_of_the_first_version_can_be_started_from_but_not_resumed(tmp_path):
+    old = {"schema": "vla_gym/checkpoint/1", "config": {"env": "VLAPush-v0", "agent": "ppo",
+           "practice": 0.3, "head": {"hidden": [8, 8]}}, "steps": 5, "files": {},
+           "fingerprint": {"layout": ["way:2", "way_left:1"]}}  # fmt: skip
+    folder = tmp_path / "checkpoints" / "step-000000005"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.json").write_text(json.dumps(old))
+    assert read_config(tmp_path).failure_replay == 0.3
+    assert read_spec(folder).env_id == "VLAPush-v0"
+    with pytest.raises(CheckpointError, match="--init"):
+        parse(["--resume", str(tmp_path)])
