@@ -174,7 +174,7 @@ def test_the_wrong_object_is_noticed():
     venv.reset(seed=20)
     core = venv.unwrapped
     asked = core.roles["object"].copy()
-    core.roles["object"][:] = core.batch.distractors.argmax(axis=1)  # mislead the expert alone
+    core.roles["object"][:] = core.current.distractors.argmax(axis=1)  # mislead the expert alone
     expert, wrong = Expert(core), np.zeros(6, bool)
     for _ in range(14):
         action = expert.act()

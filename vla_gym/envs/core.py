@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from vla_gym.envs.actions import checked_actions
 from vla_gym.envs.disturbance import move_objects
 from vla_gym.envs.episode import Episode, pack, unpack
-from vla_gym.envs.episode_batch import EpisodeBatch
 from vla_gym.envs.episode_source import EpisodeRequest, EpisodeSource
 from vla_gym.envs.judge import Judge
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.envs.observation import Observer
+from vla_gym.envs.running_episodes import RunningEpisodes
 from vla_gym.envs.settings import Settings
 from vla_gym.envs.task import Task
 from vla_gym.errors import InvalidConfigError
@@ -35,9 +35,9 @@ _REDRAWS = 50
 class TabletopCore:
     """Runs episodes of some tasks in n sub-environments.
 
-    It only connects its parts: `world` simulates, `source` draws episodes, `batch` holds those that
-    run, `actuator` executes actions, `judge` decides success and rewards, `observer` and `renderer`
-    make observations, listeners are called.
+    It connects its parts: `world` simulates, `source` draws episodes, `current` holds the running
+    ones, `actuator` executes actions, `judge` decides on success and rewards, `observer` and
+    `renderer` make observations; listeners are called.
 
     Args:
         tasks: Tasks of which each episode draws one.
@@ -58,9 +58,9 @@ class TabletopCore:
         self.world = World(n, n_threads=threads, robot=settings.robot)
         self.renderer = OpenGLRenderer(self.world, settings.image_size, threads)
         n_slots = self.world.n_slots
-        self.batch = EpisodeBatch(self.tasks, n, n_slots)
+        self.current = RunningEpisodes(self.tasks, n, n_slots)
         self.source = EpisodeSource(self.tasks, n, n_slots, settings.split, self.axes)
-        self.judge = Judge(self.world, self.batch, settings.reward_type == "dense")
+        self.judge = Judge(self.world, self.current, settings.reward_type == "dense")
         self.observer = Observer(self.world, self.renderer, settings.cameras)
         self._controller = TcpDeltaController(self.world, settings.control_hz)
         self.actuator: Actuator = PlainActuator(self.world, self._controller)
@@ -116,27 +116,27 @@ class TabletopCore:
     @property
     def episodes(self) -> list[Episode]:
         """The episode of each sub-environment; none before the first reset."""
-        return self.batch.episodes
+        return self.current.episodes
 
     @property
     def instructions(self) -> tuple[str, ...]:
         """The instruction of each sub-environment; none before the first reset."""
-        return tuple(self.batch.instructions) if self.episodes else ()
+        return tuple(self.current.instructions) if self.episodes else ()
 
     @property
     def elapsed(self) -> NDArray[np.int64]:
         """Control steps since each episode started. Shape (n,), writable."""
-        return self.batch.elapsed
+        return self.current.elapsed
 
     @property
     def task_id(self) -> NDArray[np.int64]:
         """Index into `tasks` of each sub-environment. Shape (n,)."""
-        return self.batch.task_id
+        return self.current.task_id
 
     @property
     def roles(self) -> dict[str, NDArray]:
-        """Privileged: role -> slots, as `EpisodeBatch.roles`."""
-        return self.batch.roles
+        """Privileged: role -> slots, as `RunningEpisodes.roles`."""
+        return self.current.roles
 
     @property
     def named_slots(self) -> NDArray[np.int64]:
@@ -144,7 +144,7 @@ class TabletopCore:
 
         Of a group its first member; an object that is absent is left out.
         """
-        return self.batch.named_slots.copy()
+        return self.current.named_slots.copy()
 
     # ---- one episode, one step ----------------------------------------------------------------
 
@@ -177,8 +177,8 @@ class TabletopCore:
     def _set_up(self, ids: NDArray[np.int64], request: EpisodeRequest) -> None:
         """Draw episodes and put sub-environments into their start."""
         episodes = self.source.episodes(ids, request, self.episodes)
-        self.batch.adopt(ids, episodes)
-        self.batch.elapsed[ids] = 0
+        self.current.adopt(ids, episodes)
+        self.current.elapsed[ids] = 0
         world = self.world
         world.set_objects(ids, [e.binding.specs for e in episodes])
         world.place(ids, np.stack([e.pos for e in episodes]), np.stack([e.quat for e in episodes]))
@@ -204,12 +204,12 @@ class TabletopCore:
         """
         if not self.episodes:
             raise InvalidConfigError("Call reset() before step().")
-        actions = checked_actions(actions, self.batch.n, self.terminate_action)
+        actions = checked_actions(actions, self.current.n, self.terminate_action)
         if "moved" in self.axes:
-            move_objects(self.world, self.batch)
+            move_objects(self.world, self.current)
         executed = self.actuator.execute(actions, self.settings.substeps)
-        self.batch.elapsed += 1
-        ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.batch.n, bool)
+        self.current.elapsed += 1
+        ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.current.n, bool)
         success = self.judge.step(ended)
         rewards = self.judge.rewards(success)
         terminated = success | ended | self.judge.violated | self.world.diverged
@@ -228,7 +228,7 @@ class TabletopCore:
         self, actions: NDArray, rewards: NDArray, terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_], infos: Mapping[str, Any],
     ) -> None:  # fmt: skip
-        everything = np.ones(self.batch.n, bool)
+        everything = np.ones(self.current.n, bool)
         event = StepEvent(
             actions, rewards, terminated, truncated, infos, everything, self._observations
         )
@@ -249,7 +249,7 @@ class TabletopCore:
 
     def set_state(self, state: Mapping[str, NDArray]) -> None:
         """Return to a state from `get_state` of an environment with the same arguments."""
-        self.batch.adopt(np.arange(self.batch.n), unpack(state["episodes"]))
+        self.current.adopt(np.arange(self.current.n), unpack(state["episodes"]))
         self.elapsed[:] = state["elapsed"]
         for name, part in self._parts().items():
             own = [key for key in state if key.startswith(f"{name}/")]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.envs.episode_batch import EpisodeBatch
+from vla_gym.envs.running_episodes import RunningEpisodes
 from vla_gym.skills import potential, progress, stages_of
 from vla_gym.world.world import World
 
@@ -20,17 +20,17 @@ class Judge:
 
     Args:
         world: The simulation.
-        batch: The running episodes.
+        current: The running episodes.
         dense: Whether rewards include the progress towards the goal.
     """
 
-    def __init__(self, world: World, batch: EpisodeBatch, dense: bool) -> None:
-        self.world, self.batch, self.dense = world, batch, dense
-        self.stages = [tuple(stage.name for stage in stages_of(t.goal)) for t in batch.tasks]
+    def __init__(self, world: World, current: RunningEpisodes, dense: bool) -> None:
+        self.world, self.current, self.dense = world, current, dense
+        self.stages = [tuple(stage.name for stage in stages_of(t.goal)) for t in current.tasks]
         """Names of the stages of each task, in order."""
         self._reached = _stage_table(self.stages)
-        self._names = np.array([t.name for t in batch.tasks], object)
-        n = batch.n
+        self._names = np.array([t.name for t in current.tasks], object)
+        n = current.n
         self.stage = np.zeros(n, np.int64)
         """Stages reached so far. Shape (n,)."""
         self.wrong_object = np.zeros(n, bool)
@@ -54,11 +54,11 @@ class Judge:
 
     def solved(self) -> NDArray[np.bool_]:
         """Which sub-environments satisfy their goal with no action taken. Shape (n,)."""
-        solved = np.zeros(self.batch.n, bool)
-        for k, task in enumerate(self.batch.tasks):
-            mine = self.batch.of_task(k)
+        solved = np.zeros(self.current.n, bool)
+        for k, task in enumerate(self.current.tasks):
+            mine = self.current.of_task(k)
             if mine.any() and not task.terminate:
-                solved |= mine & task.goal.holds(self.world, self.batch.roles)
+                solved |= mine & task.goal.holds(self.world, self.current.roles)
         return solved
 
     # ---- each step ----------------------------------------------------------------------------
@@ -75,14 +75,14 @@ class Judge:
         with self.world.standing_still():
             success = self._successes(ended) & ~self.world.diverged
         grasped = self.world.finger_touch.all(axis=2)
-        self.wrong_object |= (grasped & self.batch.distractors).any(axis=1)
+        self.wrong_object |= (grasped & self.current.distractors).any(axis=1)
         return success
 
     def _successes(self, ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        world, roles = self.world, self.batch.roles
-        success = np.zeros(self.batch.n, bool)
-        for k, task in enumerate(self.batch.tasks):
-            mine = self.batch.of_task(k)
+        world, roles = self.world, self.current.roles
+        success = np.zeros(self.current.n, bool)
+        for k, task in enumerate(self.current.tasks):
+            mine = self.current.of_task(k)
             if not mine.any():
                 continue
             task.goal.observe(world, roles)
@@ -106,9 +106,9 @@ class Judge:
 
     def potentials(self) -> NDArray[np.float64]:
         """Progress of each sub-environment towards its goal, 0 to 1. Shape (n,)."""
-        tasks, roles = self.batch.tasks, self.batch.roles
+        tasks, roles = self.current.tasks, self.current.roles
         return np.select(
-            [self.batch.of_task(k) for k in range(len(tasks))],
+            [self.current.of_task(k) for k in range(len(tasks))],
             [potential(task.goal, self.world, roles) for task in tasks],
         )
 
@@ -118,16 +118,16 @@ class Judge:
         Args:
             success: From `step`; None after a reset. Shape (n,).
         """
-        batch = self.batch
+        current = self.current
         return {
-            "is_success": np.zeros(batch.n, bool) if success is None else success,
+            "is_success": np.zeros(current.n, bool) if success is None else success,
             "stage": self.stage.copy(),
-            "stages": self._reached[batch.task_id, self.stage],
+            "stages": self._reached[current.task_id, self.stage],
             "wrong_object": self.wrong_object.copy(),
             "violated": self.violated.copy(),
             "diverged": self.world.diverged.copy(),
-            "task": self._names[batch.task_id],
-            "instruction": batch.instructions.copy(),
+            "task": self._names[current.task_id],
+            "instruction": current.instructions.copy(),
         }
 
     # ---- state --------------------------------------------------------------------------------

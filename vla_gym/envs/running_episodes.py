@@ -1,4 +1,4 @@
-"""`EpisodeBatch`: the episodes that n sub-environments are running."""
+"""`RunningEpisodes`: the episodes that n sub-environments are running."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vla_gym.envs.episode import Episode, graspable, named_slots
 from vla_gym.envs.task import Task
 
 
-class EpisodeBatch:
+class RunningEpisodes:
     """The current episode of each sub-environment, and the same as arrays.
 
     Args:
