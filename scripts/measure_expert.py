@@ -13,7 +13,7 @@ from typing import Any
 import tyro
 
 from vla_gym import ENV_IDS
-from vla_gym.envs.splits import AXES
+from vla_gym.envs.novelty import AXES
 from vla_gym.evaluation.protocol import evaluate
 from vla_gym.io import write_json
 

@@ -21,7 +21,7 @@ from vla_gym.agents.learning.config import TrainConfig, read_config
 from vla_gym.agents.policies.blueprint import PolicyBlueprint, load_policy, make_encoder
 from vla_gym.agents.policies.checkpoint_folder import read_head, read_meta, read_spec, resolve
 from vla_gym.agents.policies.heads import count_parameters
-from vla_gym.envs.splits import AXES
+from vla_gym.envs.novelty import AXES
 from vla_gym.evaluation.protocol import NAMES, evaluate
 from vla_gym.evaluation.records import EvalResult
 from vla_gym.io import replace_text, write_json

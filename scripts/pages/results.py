@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vla_gym.envs.splits import AXES
+from vla_gym.envs.novelty import AXES
 from vla_gym.evaluation.statistics import format_rate, wilson
 
 from .text import DOCS, IMAGES, RESULTS, filled, load_json, pyplot, save_figure, table

@@ -11,8 +11,8 @@ from PIL import Image
 from vla_gym.agents.policies.registry import ExpertPolicy
 from vla_gym.cli.tasks import table
 from vla_gym.envs.catalogue import count
+from vla_gym.envs.novelty import AXES
 from vla_gym.envs.registration import make_vec
-from vla_gym.envs.splits import AXES
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.evaluation.episode_video import FrameRecorder
@@ -77,7 +77,7 @@ def section(name: str, tasks: tuple[Task, ...], sentence: str, rates: dict[str, 
     new = [p for t in tasks for p in t.novel_phrases]
     lines += [f"- Phrasings: {'; '.join(f'*{p}*' for p in plain)}."]
     lines += [f"- New phrasings: {'; '.join(f'*{p}*' for p in new)}."]
-    lines += [f"- {sum(count(t).sentences for t in tasks):,} distinct instructions in training."]
+    lines += [f"- {sum(count(t).instructions for t in tasks):,} distinct instructions in training."]
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ import vla_gym
 from vla_gym.envs.catalogue import count
 from vla_gym.envs.hindsight import achieved
 from vla_gym.envs.leaks import count_signs
-from vla_gym.envs.splits import AXES, held_out
+from vla_gym.envs.novelty import AXES, held_out
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
@@ -419,8 +419,8 @@ def test_what_was_done_gets_a_true_sentence():
 
 
 def test_there_are_over_a_million_sentences():
-    assert sum(count(t).sentences for t in TASKS.values()) > 1_000_000
-    assert count(TASKS["PickPlace"], True).sentences > 1_000_000
+    assert sum(count(t).instructions for t in TASKS.values()) > 1_000_000
+    assert count(TASKS["PickPlace"], True).instructions > 1_000_000
     names = {k for t in TASKS.values() for k in count(t, True).kinds}
     assert len(names) >= 14
 

@@ -139,6 +139,6 @@ def _axes(novelty: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The combinations of novelty axes to measure."""
     if novelty != ("each",):
         return [novelty]
-    from vla_gym.envs.splits import AXES
+    from vla_gym.envs.novelty import AXES
 
     return [(), *((axis,) for axis in AXES)]

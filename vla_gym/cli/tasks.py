@@ -10,7 +10,7 @@ import tyro
 from vla_gym import ENV_IDS
 from vla_gym.envs.catalogue import Count, count
 from vla_gym.envs.leaks import count_signs
-from vla_gym.envs.splits import AXES
+from vla_gym.envs.novelty import AXES
 from vla_gym.envs.tasks import MIXTURES, TASKS
 
 
@@ -60,7 +60,7 @@ def table() -> str:
     for name, tasks in {**{n: (t,) for n, t in TASKS.items()}, **MIXTURES}.items():
         known, every = ([count(t, novel) for t in tasks] for novel in (False, True))
         cells = [f"`VLA{name}-v0`"]
-        cells += [f"{sum(c.sentences for c in counts):,}" for counts in (known, every)]
+        cells += [f"{sum(c.instructions for c in counts):,}" for counts in (known, every)]
         for part in (_kinds, _colours, _phrasings):
             cells.append(f"{part(known)} + {part(every) - part(known)}")
         rows.append("| " + " | ".join(cells) + " |")

@@ -1,1 +1,1 @@
-"""Gymnasium environments: one batched core, a single-world view of it, tasks as data."""
+"""Gymnasium environments: one batched core, a view of it with n = 1, tasks as data."""

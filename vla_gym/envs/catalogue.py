@@ -1,4 +1,4 @@
-"""What the tasks consist of, counted: sentences, kinds, colour words, phrasings."""
+"""Counts what a task can ask for: instructions, kinds, colour words, templates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vla_gym.envs.splits import held_out
+from vla_gym.envs.novelty import held_out
 from vla_gym.envs.task import Role, Task
 from vla_gym.language.noun_phrases import SUPERLATIVES
 from vla_gym.language.templates import suits
@@ -19,25 +19,25 @@ _KINDS = list(KINDS)
 
 @dataclass(frozen=True)
 class Count:
-    """Of one task, either of training or with every way of being new."""
+    """Counts of one task, in training or with every generalisation axis."""
 
-    sentences: int
-    """Distinct sentences that can be said, each about some scene; things are chosen per role, so
-    sentences that name one thing twice are among them."""
+    instructions: int
+    """Distinct instructions. Phrases are counted per role, so instructions that name one object in
+    two roles are included."""
     kinds: frozenset[str]
-    """Kinds of things that play a part."""
+    """Kinds of objects that play a role."""
     colours: int
     """Colour words."""
     phrasings: int
-    """Templates of sentences."""
+    """Instruction templates."""
 
 
 def count(task: Task, novel: bool = False) -> Count:
-    """Count what a task can say.
+    """Count what a task can ask for.
 
     Args:
         task: The task.
-        novel: Whether the words, kinds, pairs and phrasings of the novelty axes count too.
+        novel: Whether to include the words, kinds, pairs and templates of the generalisation axes.
     """
     templates = task.all_phrases if novel else task.phrases
     total = 0
@@ -61,12 +61,12 @@ def _kinds(role: Role, novel: bool) -> tuple[str, ...]:
 
 
 def _any(template: str, role: str) -> str:
-    """A kind that suits the template as this role, so that it does not decide."""
+    """A kind that suits the template in this role, so that other roles decide."""
     return "bowl" if suits(template, {role: "bowl"}) else "plate"
 
 
 def _phrases(role: Role, kind: str, novel: bool) -> int:
-    """Ways to say one thing of a kind."""
+    """Number of phrases that can name an object of a kind."""
     pairs = len(list(_colours(kind, novel)))
     if role.many:
         return pairs + 1

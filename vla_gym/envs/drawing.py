@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from vla_gym.envs.binding import Binding
-from vla_gym.envs.splits import held_out
+from vla_gym.envs.novelty import held_out
 from vla_gym.envs.task import Axes, Role, Task
 from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, size_of

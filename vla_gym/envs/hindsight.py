@@ -1,4 +1,4 @@
-"""What has been achieved, in words: true instructions for episodes that missed their own."""
+"""Hindsight relabelling: instructions that an episode has fulfilled, whatever its own was."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from vla_gym.errors import InstructionError, InvalidConfigError
 
 @dataclass(frozen=True)
 class Achieved:
-    """Something that is true in a world now, and how one would have asked for it."""
+    """A goal that holds in a sub-environment, and an instruction that asks for it."""
 
     task: str
     """Name of the task whose goal holds."""
     roles: dict[str, int]
     """Role -> slot."""
     instruction: str
-    """A sentence that names those things in this scene."""
+    """Names those objects in this scene."""
 
 
 def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> list[list[Achieved]]:
-    """Look for goals that hold, whoever was meant to play their roles.
+    """Find all goals that hold now, for any assignment of objects to roles.
 
-    For relabelling with hindsight (Andrychowicz et al. 2017): an episode that put the wrong thing
-    somewhere is a right episode of another sentence.
+    For hindsight relabelling (Andrychowicz et al. 2017): an episode that put the wrong object
+    somewhere is a successful episode of another instruction.
 
     Args:
         venv: A `TabletopVectorEnv`.
-        tasks: Whose goals to try; the environment's own by default. Tasks of at most two roles that
-            one thing each plays, without memory of earlier steps.
+        tasks: Whose goals to try; the environment's own by default. At most two roles each, played
+            by one present object each; goals that depend on earlier steps are not found.
         seed: Chooses the words.
 
     Returns:
-        One list per world.
+        One list per sub-environment.
 
     Raises:
-        InvalidConfigError: If a task is not of that sort.
+        InvalidConfigError: If a task has other roles.
     """
     core = getattr(venv, "unwrapped", venv)
     world, rng = core.world, np.random.default_rng(seed)
@@ -50,16 +50,16 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
         names = list(task.roles)
         if len(names) > 2 or any(r.many or r.absent for r in task.roles.values()):
             raise InvalidConfigError(
-                f"{task.name} cannot be looked for afterwards: it needs at most two roles, each of "
-                "one thing that is there."
+                f"{task.name} cannot be found in hindsight: a task must have at most two roles, "
+                "each played by one present object. Pass tasks=... with such tasks."
             )
         for slots in itertools.permutations(range(world.n_slots), len(names)):
             roles = {name: np.full(world.n, slot) for name, slot in zip(names, slots, strict=True)}
             for i in np.flatnonzero(task.goal.holds(world, {**core.roles, **roles})):
                 episode, mine = core.episodes[i], dict(zip(names, slots, strict=True))
                 try:
-                    told = episode.with_roles(task, mine, rng)
+                    relabelled = episode.with_roles(task, mine, rng)
                 except (InstructionError, InvalidConfigError):
-                    continue  # something there cannot play this part, or has no name of its own
-                found[i].append(Achieved(task.name, mine, told.instruction))
+                    continue  # an object cannot play its role, or cannot be told apart by words
+                found[i].append(Achieved(task.name, mine, relabelled.instruction))
     return found

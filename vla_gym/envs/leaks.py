@@ -1,4 +1,4 @@
-"""Which ways of being new an episode shows, read off the episode itself: the leak test."""
+"""The leak test: which generalisation axes an episode shows, judged by the episode alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from vla_gym.envs.episode import Episode
-from vla_gym.envs.splits import AXES, held_out
+from vla_gym.envs.novelty import AXES, held_out
 from vla_gym.envs.task import Task
 from vla_gym.language.noun_phrases import SUPERLATIVES
 from vla_gym.language.templates import parse
@@ -24,7 +24,7 @@ _FURNITURE = ("cabinet", "drawer")
 
 
 def signs(task: Task, episode: Episode) -> set[str]:
-    """Novelty axes of which an episode shows anything.
+    """Generalisation axes that an episode shows.
 
     Args:
         task: Its task.
@@ -37,7 +37,7 @@ def signs(task: Task, episode: Episode) -> set[str]:
     pairs = zip(b.colours, b.specs, strict=True)
     floors = (looks.table_rgb, looks.floor_rgb, looks.pattern)
     lamps = (looks.light_dir, looks.light_rgb)
-    eyes = (looks.camera_offset, looks.camera_turn)
+    camera = (looks.camera_offset, looks.camera_turn)
     # a group's noun is in the plural
     nouns = words | {w.removesuffix("s") for w in words}
     found = {
@@ -49,7 +49,7 @@ def signs(task: Task, episode: Episode) -> set[str]:
         "layouts": _outside(task, episode),
         "backgrounds": floors != (plain.table_rgb, plain.floor_rgb, plain.pattern),
         "lights": lamps != (plain.light_dir, plain.light_rgb),
-        "cameras": eyes != (plain.camera_offset, plain.camera_turn),
+        "cameras": camera != (plain.camera_offset, plain.camera_turn),
         "moved": episode.move_at >= 0,
         "reasoning": (words & _REASONED) - own,
     }
@@ -59,12 +59,12 @@ def signs(task: Task, episode: Episode) -> set[str]:
 def count_signs(
     env_id: str, episodes: int = 200, split: str = "train", novelty: tuple[str, ...] = ()
 ) -> dict[str, int]:
-    """In how many episodes each axis shows.
+    """Count the episodes that show each axis.
 
     Args:
         env_id: For example ``"VLAPickPlace-v0"``.
-        episodes: How many are drawn.
-        split: Of the seeds.
+        episodes: Number of episodes to draw.
+        split: Split of the seeds.
         novelty: Axes that are switched on.
     """
     venv: Any = gym.make_vec(
@@ -83,7 +83,7 @@ def _kept_out(colour: str, kind: str) -> bool:
 
 
 def _outside(task: Task, episode: Episode) -> bool:
-    """Whether something starts outside the task's own regions; cabinets have a place of theirs."""
+    """Whether an object starts outside the task's regions; furniture has its own position."""
     for spec, spot in zip(episode.binding.specs, episode.pos[:, :2], strict=False):
         centre, half = (np.array(x) for x in task.start.area(spec.kind))
         if spec.kind not in _FURNITURE and (np.abs(spot - centre) > half + 1e-9).any():
@@ -92,5 +92,5 @@ def _outside(task: Task, episode: Episode) -> bool:
 
 
 def _template_of(task: Task, text: str) -> str:
-    """The template that a sentence was made of."""
+    """The template that an instruction was made from."""
     return parse(text, task.all_phrases)[0][0]

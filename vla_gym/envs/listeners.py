@@ -1,4 +1,4 @@
-"""Listeners: told when episodes start, step and end; films, tallies and recorders are such."""
+"""Listeners: called at the start, steps and end of episodes, for videos, statistics, recording."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class StepEvent:
-    """One control step of n sub-environments, before any of them starts over."""
+    """One control step of n sub-environments, before any of them starts a new episode."""
 
     actions: NDArray
-    """As they were asked for. Shape (n, 7) or (n, 8), in [-1, 1]."""
+    """As the policy chose them. Shape (n, 7) or (n, 8), in [-1, 1]."""
     rewards: NDArray
     """Shape (n,)."""
     terminated: NDArray[np.bool_]
@@ -23,10 +23,10 @@ class StepEvent:
     truncated: NDArray[np.bool_]
     """Shape (n,)."""
     infos: Mapping[str, Any]
-    """Of this step, arrays with a leading (n,) axis; at an episode's end its last infos."""
+    """Infos of this step, arrays with a leading (n,) axis; the last ones where an episode ended."""
     running: NDArray[np.bool_]
-    """Sub-environments that the listener is told of: all of them by an environment, those whose
-    episode counts by an evaluation. Shape (n,)."""
+    """Sub-environments that the event is about: all of them if an environment calls, those whose
+    episode counts if an evaluation does. Shape (n,)."""
     observations: Mapping[str, Any] = field(default_factory=dict)
     """What `actions` were chosen from; empty where it is not known."""
 
@@ -37,10 +37,10 @@ class StepEvent:
 
 
 class Listener:
-    """Is told what happens; override what you need.
+    """Base class of listeners; override what you need.
 
     Register one with `TabletopVectorEnv.add_listener`, or pass it to an evaluation
-    (`vla_gym.evaluation.protocol.run_episodes`), which tells it of the counted episodes only. Any
+    (`vla_gym.evaluation.protocol.run_episodes`), which calls it for the counted episodes only. Any
     number of listeners can be registered; they are called in the order in which they were added.
     """
 
@@ -61,7 +61,7 @@ class Listener:
         """
 
     def on_episode_end(self, venv: Any, ids: NDArray[np.int64]) -> None:
-        """Episodes have ended; called after `on_step`, before they start over.
+        """Episodes have ended; called after `on_step`, before new ones start.
 
         Args:
             venv: The environment.

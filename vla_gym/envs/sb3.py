@@ -1,4 +1,4 @@
-"""`SB3VecEnv`: the batched environment as Stable-Baselines3's own vector type, without copies."""
+"""`SB3VecEnv`: the batched environment as a Stable-Baselines3 `VecEnv`, without copies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vla_gym.envs.vector import TabletopVectorEnv
 
 
 class SB3VecEnv(VecEnv):
-    """What SB3's algorithms and wrappers expect, over one `TabletopVectorEnv`.
+    """A `TabletopVectorEnv` for SB3's algorithms and wrappers.
 
-    SB3 has no text spaces, so the sentence is not in the observation; read it from `instructions`.
-    Infos: ``is_success``, ``stage``, ``wrong_object``, with a safety layer ``cost``, ``cost_*``
-    and ``executed_action``, and, at an episode's end,
+    SB3 has no text spaces: instructions are not part of the observation, read them from
+    `instructions`. Infos: ``is_success``, ``stage``, ``wrong_object``; with a safety layer
+    ``cost``, ``cost_*`` and ``executed_action``; at the end of an episode
     ``terminal_observation``, ``TimeLimit.truncated`` and ``episode`` (r, l, t).
 
     Args:
@@ -39,15 +39,15 @@ class SB3VecEnv(VecEnv):
         )
         self._actions: NDArray | None = None
         self._returns, self._lengths = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        """The sentence of each world."""
+        """The instruction of each sub-environment."""
         return self.venv.instructions
 
     def reset(self) -> dict[str, NDArray]:  # type: ignore[override]
-        """Begin an episode in every world; a seed set by `seed` is used once."""
+        """Start an episode in every sub-environment; a seed set by `seed` is used once."""
         seeds = self._seeds if any(s is not None for s in self._seeds) else None
         obs, _ = self.venv.reset(seed=seeds, options=self._options[0] or None)
         self._reset_seeds()
@@ -56,11 +56,11 @@ class SB3VecEnv(VecEnv):
         return _without_text(obs)
 
     def step_async(self, actions: NDArray) -> None:
-        """Remember the actions. Shape (n, 7)."""
+        """Keep actions for `step_wait`. Shape (n, 7)."""
         self._actions = actions
 
     def step_wait(self) -> tuple[dict[str, NDArray], NDArray, NDArray, list[dict[str, Any]]]:  # type: ignore[override]
-        """Step all worlds; those that end begin anew."""
+        """Step every sub-environment; those whose episode ends start a new one."""
         assert self._actions is not None
         obs, rewards, terminated, truncated, infos = self.venv.step(self._actions)
         dones = terminated | truncated
@@ -82,13 +82,13 @@ class SB3VecEnv(VecEnv):
             rows[i]["episode"] = {
                 "r": float(self._returns[i]),
                 "l": int(self._lengths[i]),
-                "t": round(time.monotonic() - self._begun, 3),
+                "t": round(time.monotonic() - self._started, 3),
             }
             self._returns[i], self._lengths[i] = 0.0, 0
         return _without_text(obs), rewards.astype(np.float32), dones, rows
 
     def get_state(self) -> dict[str, NDArray]:
-        """Everything needed to go on from here bit by bit."""
+        """Everything needed to continue from here bit by bit, as copies of plain arrays."""
         return self.venv.get_state() | {
             "sb3/returns": self._returns.copy(), "sb3/lengths": self._lengths.copy()
         }  # fmt: skip
@@ -103,24 +103,24 @@ class SB3VecEnv(VecEnv):
         self.venv.close()
 
     def get_images(self) -> Sequence[NDArray | None]:
-        """Pictures of all worlds, for SB3's video recorder."""
+        """Images of all sub-environments, for SB3's video recorder."""
         return list(self.venv.render() or ())
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """An attribute of the batched environment, once per world asked for."""
+        """An attribute of the batched environment, repeated for each index."""
         return [getattr(self.venv, attr_name)] * len(list(self._get_indices(indices)))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Set an attribute of the batched environment, which all worlds share."""
+        """Set an attribute of the batched environment; all sub-environments share it."""
         setattr(self.venv, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
-        """Call a method of the batched environment once."""
+        """Call a method of the batched environment once; its result is repeated for each index."""
         result = getattr(self.venv, method_name)(*args, **kwargs)
         return [result] * len(list(self._get_indices(indices)))
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: Any = None) -> list[bool]:
-        """Single-world wrappers do not apply here."""
+        """False for each index: wrappers of single environments do not apply here."""
         return [False] * len(list(self._get_indices(indices)))
 
 

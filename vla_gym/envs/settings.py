@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from vla_gym.envs.splits import AXES, SPLITS
+from vla_gym.envs.novelty import AXES
+from vla_gym.envs.splits import SPLITS
 from vla_gym.errors import InvalidConfigError, UnknownNameError
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import SafetyConfig
@@ -43,7 +44,7 @@ class Settings:
     it."""
     novelty: tuple[str, ...] = ()
     """Generalisation axes on which episodes differ from training: names in
-    `vla_gym.envs.splits.AXES`, or "all"."""
+    `vla_gym.envs.novelty.AXES`, or "all"."""
     safety: SafetyConfig = SafetyConfig(mode="off")
     """The safety layer: a mode in `vla_gym.safety.SAFETY_MODES`, a mapping of fields of
     `SafetyConfig`, or a `SafetyConfig`."""
@@ -69,7 +70,7 @@ class Settings:
         made = cls(cameras=cameras, novelty=novelty, safety=safety, **kwargs)
         find_robot(made.robot)
         for axis in novelty:
-            _known("novelty axis", axis, (*AXES, "all"))
+            _known("generalisation axis", axis, (*AXES, "all"))
         for camera in cameras:
             _known("camera", camera, CAMERAS)
         _known("reward_type", made.reward_type, REWARD_TYPES)

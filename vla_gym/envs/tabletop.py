@@ -1,4 +1,4 @@
-"""`TabletopEnv`: one world of the batch, as a plain `gymnasium.Env`."""
+"""`TabletopEnv`: a batch of one sub-environment, as a `gymnasium.Env`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vla_gym.envs.vector import TabletopVectorEnv
 
 
 class TabletopEnv(gym.Env):
-    """A table, an arm and a sentence.
+    """A table with one arm and an instruction.
 
-    The same worlds, numbers and options as `vla_gym.envs.vector.TabletopVectorEnv`, without the
-    leading axis and without autoreset.
+    Observations, actions, infos and options are those of
+    `vla_gym.envs.vector.TabletopVectorEnv`, without the leading axis and without autoreset.
 
     Args:
-        task: Name in `vla_gym.envs.tasks.TASKS`, or a `Task`.
+        task: Name in `vla_gym.envs.tasks.TASKS` or `vla_gym.envs.tasks.MIXTURES`, or a `Task`.
         kwargs: Fields of `vla_gym.envs.settings.Settings`.
     """
 
@@ -35,18 +35,18 @@ class TabletopEnv(gym.Env):
 
     @property
     def task(self) -> Task:
-        """The task."""
+        """The task; of a mixture, the first."""
         return self.vector.task
 
     @property
     def instruction(self) -> str:
-        """What is to be done."""
+        """What is to be done, in words."""
         return self.vector.instructions[0]
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Begin an episode; options as in `TabletopVectorEnv.reset`."""
+        """Start an episode; options as of `TabletopVectorEnv.reset`."""
         obs, info = self.vector.reset(seed=seed, options=options)
         self._np_random = self.vector._np_random
         if seed is not None:
@@ -70,7 +70,7 @@ class TabletopEnv(gym.Env):
         return obs, float(reward[0]), bool(terminated[0]), bool(truncated[0]), _first(info)
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """A picture (480, 480, 3) in mode "rgb_array"; "human" shows it in a window."""
+        """An image (480, 480, 3) in mode "rgb_array"; in mode "human" a window shows it."""
         frames = self.vector.render()
         return None if frames is None else frames[0]
 
@@ -80,7 +80,7 @@ class TabletopEnv(gym.Env):
 
 
 def _first(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """World 0's share, with plain Python values where Gymnasium's users expect them."""
+    """Row 0 of each entry, NumPy scalars as plain Python values."""
     out = {}
     for key, value in batch.items():
         first = value[0]

@@ -19,7 +19,7 @@ from vla_gym.world.objects import SIZES
 from vla_gym.world.placement import Scatter
 
 Axes = frozenset[str]
-"""Names out of `vla_gym.envs.splits.AXES`."""
+"""Names out of `vla_gym.envs.novelty.AXES`."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One file per task, data only; `TASKS` maps a task's name to it, `MIXTURES` a name to several."""
+"""One file per task, data only; `TASKS` maps names to tasks, `MIXTURES` names to several."""
 
 from collections.abc import Sequence
 

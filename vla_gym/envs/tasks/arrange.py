@@ -1,4 +1,4 @@
-"""Put one named thing on a named side of another."""
+"""Put one object on a named side of another."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
@@ -6,7 +6,7 @@ from vla_gym.language.relations import SIDE_WORDS
 from vla_gym.world.placement import Scatter
 from vla_gym.world.predicates import Beside, Static, Touched
 
-# all around what is named there is room within reach
+# so that every side of the base is within reach
 _MIDDLE = tuple((kind, (0.475, 0.0), (0.045, 0.18)) for kind in ("bowl", "bottle", "box"))
 
 
@@ -14,7 +14,7 @@ def _side(side: str) -> Task:
     plain, other = SIDE_WORDS[side]
     return Task(
         name="Arrange",
-        summary="Put a thing on a named side of another, as the camera sees it.",
+        summary="Put an object on a named side of another, as seen by the fixed camera.",
         roles={
             "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 1)),
             "base": Role(("bowl", "bottle", "cube"), ("box",), decoys=(1, 1)),

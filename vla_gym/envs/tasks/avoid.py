@@ -1,4 +1,4 @@
-"""Stack, but leave the bottle alone."""
+"""Stack one object on another without touching the bottle."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import BASES, NOVEL_BASES
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import Moved, On, Static, Touched
 
 AVOID = Task(
     name="Avoid",
-    summary="Stack one thing on another without touching or moving a third.",
+    summary="Stack one object on another without touching or moving a third.",
     roles={
         "object": Role(("cube", "cylinder"), ("brick", "can"), decoys=(1, 1)),
         "base": Role(BASES, NOVEL_BASES, decoys=(0, 1)),

@@ -5,7 +5,7 @@ from vla_gym.world.predicates import Pressed
 
 BUTTON = Task(
     name="Button",
-    summary="Press the button of a colour.",
+    summary="Press the button of a named colour.",
     roles={"button": Role(("button",), decoys=(2, 3))},
     goal=Pressed("button"),
     phrases=("press {button}", "push {button}", "press {button} down", "hit {button}"),

@@ -1,4 +1,4 @@
-"""Open and close named drawers, and put things in them."""
+"""Open and close drawers, and put objects in them."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.world.placement import Scatter
@@ -6,13 +6,13 @@ from vla_gym.world.predicates import AnyMoved, Closed, Free, Inside, Opened, Sta
 
 _DRAWER = Role(("drawer",), decoys=(1, 1))
 _REST = ~AnyMoved(0.03, but=("drawer",))
-"""The other things are left alone: sweeping over the table is not opening a drawer."""
+"""Other objects stay where they are: sweeping the table clear does not count as success."""
 HALF = (0.13, 0.29)
-"""Where things start beside a cabinet: half sizes of the rectangle [m]."""
+"""Half sizes of the rectangle in which objects start beside a cabinet [m]."""
 _COMMON = {
     "name": "Drawer",
     "furniture": ("cabinet",),
-    "summary": "Open or close one of two drawers, or put a thing in the one that is named.",
+    "summary": "Open or close one of two drawers, or put an object in one of them.",
 }
 
 DRAWER = (
@@ -51,4 +51,4 @@ DRAWER = (
         **_COMMON,
     ),
 )
-"""One task each; an episode of ``VLADrawer-v0`` draws one of them."""
+"""An episode of ``VLADrawer-v0`` draws one of these."""

@@ -1,4 +1,4 @@
-"""Notice that what is asked cannot be done, and say so instead of doing something else."""
+"""Recognise that the instruction names an absent object, and end the episode."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.drawer import HALF
@@ -9,7 +9,7 @@ from vla_gym.world.predicates import AnyMoved
 
 _COMMON = {
     "name": "Infeasible",
-    "summary": "The sentence names a thing that is not there: look for a second, then end the "
+    "summary": "The instruction names an object that is absent: wait for a second, then end the "
     "episode with nothing moved.",
     "goal": ~AnyMoved() & After(1.0),
     "terminate": True,
@@ -43,4 +43,4 @@ INFEASIBLE = (
         **_COMMON,
     ),
 )
-"""One task each: the thing is missing, or the drawer is."""
+"""The object is absent, or the drawer is."""

@@ -1,14 +1,14 @@
-"""Which kinds play which parts, in training and on the novelty axis "kinds"."""
+"""Kinds of objects by use, in training and on the generalisation axis "kinds"."""
 
 THINGS = ("cube", "cylinder", "ball", "mug")
-"""What is picked up."""
+"""Objects to pick up."""
 NOVEL_THINGS = ("brick", "stone", "star", "can", "cone")
-"""What is picked up only where kinds are new."""
+"""The same on the axis "kinds"."""
 PLACES = ("bowl", "plate", "tray")
-"""What things are put in or on."""
+"""Containers: objects are put in or on them."""
 NOVEL_PLACES = ("box",)
-"""What things are put in only where kinds are new."""
+"""The same on the axis "kinds"."""
 BASES = ("cube",)
-"""What things are stacked on."""
+"""Objects to stack others on."""
 NOVEL_BASES = ("brick",)
-"""What things are stacked on only where kinds are new."""
+"""The same on the axis "kinds"."""

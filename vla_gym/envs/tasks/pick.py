@@ -1,4 +1,4 @@
-"""Pick a named thing up and hold it."""
+"""Pick an object up and hold it."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import Held, Lifted
 
 PICK = Task(
     name="Pick",
-    summary="Pick a thing up and hold it.",
+    summary="Pick an object up and hold it.",
     roles={"object": Role(THINGS, NOVEL_THINGS, decoys=(2, 3))},
     goal=Lifted("object", 0.06) & Held("object"),
     phrases=(

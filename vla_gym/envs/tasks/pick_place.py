@@ -1,4 +1,4 @@
-"""Put one named thing into or onto another, and let go of it."""
+"""Put an object into or onto a container and let go."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_PLACES, NOVEL_THINGS, PLACES, THINGS
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import Inside, Static, Touched
 
 PICK_PLACE = Task(
     name="PickPlace",
-    summary="Put one thing into or onto another and let go.",
+    summary="Put an object into or onto a container and let go.",
     roles={
         "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 3)),
         "target": Role(PLACES, NOVEL_PLACES),

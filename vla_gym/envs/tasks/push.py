@@ -1,4 +1,4 @@
-"""Push a named thing over a coloured mat, without picking it up."""
+"""Push an object onto a mat without lifting it."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.world.placement import Scatter
@@ -6,12 +6,13 @@ from vla_gym.world.predicates import Free, Lifted, Over, Static
 
 PUSH = Task(
     name="Push",
-    summary="Push a thing onto a coloured mat, without lifting it.",
+    summary="Push an object onto a mat without lifting it.",
     roles={
         "object": Role(("puck", "cube", "brick"), ("stone",), decoys=(1, 1)),
         "target": Role(("mat",)),
     },
-    start=Scatter(center=(0.51, 0.0), half=(0.075, 0.22), min_gap=0.05),  # room behind them
+    # far enough from the base for the hand to fit behind objects
+    start=Scatter(center=(0.51, 0.0), half=(0.075, 0.22), min_gap=0.05),
     goal=Over("object", "target") & Free() & Static("object"),
     keep=~Lifted("object", 0.02),
     phrases=(

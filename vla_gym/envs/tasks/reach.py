@@ -1,4 +1,4 @@
-"""Bring the hand to a named thing."""
+"""Move the hand to an object."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import Near
 
 REACH = Task(
     name="Reach",
-    summary="Bring the hand to a thing.",
+    summary="Move the hand to an object.",
     roles={"object": Role(THINGS, NOVEL_THINGS, decoys=(2, 3))},
     goal=Near("object", 0.025),
     phrases=(

@@ -1,4 +1,4 @@
-"""Do two things, in the order in which they are said."""
+"""Put two objects into two containers, in the order given."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
@@ -8,7 +8,7 @@ from vla_gym.world.predicates import Inside, Static, Touched
 
 SEQUENCE = Task(
     name="Sequence",
-    summary="Do two things in the order in which they are said.",
+    summary="Put two objects into two containers, in the order given.",
     roles={
         "first": Role(THINGS, NOVEL_THINGS, decoys=(1, 1)),
         "there": Role(("plate", "bowl"), ("box",), decoys=(0, 0)),

@@ -1,4 +1,4 @@
-"""Put a named thing on a shelf above the table."""
+"""Put an object on a raised shelf and let go."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import NOVEL_THINGS, THINGS
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import Inside, Static, Touched
 
 SHELF = Task(
     name="Shelf",
-    summary="Put a thing on a raised shelf and let go.",
+    summary="Put an object on a raised shelf and let go.",
     roles={
         "object": Role(THINGS, NOVEL_THINGS, decoys=(1, 2)),
         "target": Role(("shelf",), decoys=(0, 0)),

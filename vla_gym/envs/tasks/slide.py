@@ -1,4 +1,4 @@
-"""Slide a puck to a mat that lies beyond reach."""
+"""Slide a puck to a mat that is out of reach."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.skills.striking import STRIKE_LINE
@@ -7,14 +7,14 @@ from vla_gym.world.predicates import HandBehind, Lifted, SlidOver, Static
 
 SLIDE = Task(
     name="Slide",
-    summary="Slide a puck onto a mat beyond a line the hand may not cross, without lifting it.",
+    summary="Slide a puck, not lifting it, onto a mat beyond a line that the hand must not cross.",
     roles={
         "object": Role(("puck",), decoys=(1, 1)),
         "target": Role(("mat",), sizes=("large",), decoys=(0, 1)),
     },
     furniture=("line",),
     start=Scatter(
-        min_gap=0.07,  # the way past the other puck is free
+        min_gap=0.07,  # so that the other puck is not in the way
         regions=(
             ("puck", (0.42, 0.0), (0.025, 0.16)),
             ("mat", (0.645, 0.0), (0.025, 0.14)),

@@ -1,4 +1,4 @@
-"""Put all things of one colour or kind where they belong."""
+"""Put all objects of one colour or kind on a tray."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.world.logic import Each
@@ -6,9 +6,9 @@ from vla_gym.world.predicates import Free, Inside, Touched
 
 SORT = Task(
     name="Sort",
-    summary="Put everything of a colour, or all things of a kind, into a container.",
+    summary="Put all objects of one colour or kind on a tray.",
     roles={
-        # no balls: they roll off a tray when the next thing is put beside them
+        # no balls: they roll off the tray when the next object is put beside them
         "things": Role(
             ("cube", "cylinder", "mug"),
             ("brick", "can"),

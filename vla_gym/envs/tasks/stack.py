@@ -1,4 +1,4 @@
-"""Put one named thing on top of another, and let go of it."""
+"""Stack one object on another and let go."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.envs.tasks.kinds import BASES, NOVEL_BASES
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import On, Static, Touched
 
 STACK = Task(
     name="Stack",
-    summary="Stack one thing on another and let go.",
+    summary="Stack one object on another and let go.",
     roles={
         "object": Role(("cube", "cylinder"), ("brick", "can"), decoys=(1, 1)),
         "base": Role(BASES, NOVEL_BASES, decoys=(1, 1)),

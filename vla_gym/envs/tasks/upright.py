@@ -1,4 +1,4 @@
-"""Stand up a named thing that lies on its side."""
+"""Stand up an object that lies on its side."""
 
 from vla_gym.envs.task import Role, Task
 from vla_gym.world.placement import Scatter
@@ -6,7 +6,7 @@ from vla_gym.world.predicates import Standing, Static, Touched
 
 UPRIGHT = Task(
     name="Upright",
-    summary="Stand up a thing that lies on its side.",
+    summary="Stand up an object that lies on its side.",
     roles={"object": Role(("bottle",), ("can",), decoys=(1, 2))},
     start=Scatter(half=(0.10, 0.20), lying=("bottle", "can")),
     goal=Standing("object") & ~Touched("object") & Static("object"),
