@@ -21,7 +21,7 @@ from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.evaluation.records import rate
 from vla_gym.io import write_json
 from vla_gym.safety import SAFETY_MODES, Box, Limits, SafetyConfig, Sphere
-from vla_gym.safety.hand import Hand
+from vla_gym.safety.hand import HandGeometry
 from vla_gym.safety.monitor import Tally
 from vla_gym.safety.zones import Zones
 
@@ -92,11 +92,11 @@ class Truth:
     def _places(self) -> dict[str, Any]:
         """Which worlds' hands are too low or in a zone."""
         w, limits, n_slots = self.world, self.limits, self.world.n_slots
-        hand = Hand.of(w)
+        hand = HandGeometry.of(w)
         guard = self.venv.guard
         protected = guard.protected if guard else np.zeros((w.n, n_slots), bool)
         zones = Zones.of(w, ZONES, protected, limits.object_distance)
-        gap, _ = zones.distance(w.tcp_pos[:, None] + hand.balls)
+        gap, _ = zones.distance(w.tcp_pos[:, None] + hand.spheres)
         gap = np.where((hand.radii > 0)[..., None], gap - hand.radii[..., None], np.inf)
         depth = -gap.min(axis=(1, 2))
         deepest = float(depth[self.active].max(initial=-np.inf))

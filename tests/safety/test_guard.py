@@ -12,7 +12,7 @@ import pytest
 import vla_gym  # noqa: F401
 from vla_gym.envs.sb3 import SB3VecEnv
 from vla_gym.safety import Box, Limits, SafetyConfig, Sphere, protect
-from vla_gym.safety.hand import Hand
+from vla_gym.safety.hand import HandGeometry
 from vla_gym.safety.monitor import COSTS
 from vla_gym.skills import Expert
 
@@ -56,7 +56,7 @@ class Recorder:
             self.tcp.append(w.tcp_pos.copy())
             self.speed.append(np.linalg.norm(w.tcp_linvel, axis=1))
             self.joints.append(np.abs(w.qvel[:, : w.n_arm]))
-            corners = w.tcp_pos[:, None] + Hand.of(w).corners
+            corners = w.tcp_pos[:, None] + HandGeometry.of(w).corners
             self.lowest.append(corners[:, :, 2].min(axis=1))
 
 

@@ -1,38 +1,47 @@
-"""The numbers behind the filter: half-spaces to keep to, and shares of speeds that are allowed."""
+"""Constraints of the filter: half-spaces for the TCP's twist, and limits of speeds."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.safety.hand import Hand
+from vla_gym.safety.hand import HandGeometry
 from vla_gym.safety.limits import Limits
 from vla_gym.safety.monitor import Forces
 from vla_gym.safety.zones import Zones
 from vla_gym.world.world import World
 
 APPROACH = 8.0
-"""Share of the distance to a limit that may be covered per second [1/s]; brakes from the highest
-speed at about half of the highest acceleration."""
+"""Share of the distance to a limit that may be covered per second [1/s]. Braking from the speed
+limit then takes about half of the acceleration limit."""
 INNER = 0.006
-"""How far inside the limits the filter keeps, for what the servos lag behind [m]."""
+"""Margin of the filter inside the limits, for the lag of the servos [m]."""
 INNER_TABLE = 0.0015
-"""The same above the table, where things are thin and the hand is slow [m]."""
+"""The same above the table; smaller, as objects are thin and the hand is slow there [m]."""
 YIELD, RETREAT, ESCAPE = 0.002, 0.05, 0.2
-"""Speed of giving way to a force, for each newton above the limit [m/s/N], the most of it, and the
-highest speed of leaving a zone [m/s]."""
+"""Speed of yielding to a contact force per newton above the limit [m/s/N], its maximum [m/s], and
+the maximum speed at which a zone is left [m/s]."""
 LOOK_AHEAD = 0.1
-"""Time within which no joint shall come to the end of its range [s]."""
+"""Time within which no joint may reach the end of its range [s]."""
 
 
 def half_spaces(
-    world: World, limits: Limits, hand: Hand, zones: Zones, forces: Forces
+    world: World, limits: Limits, hand: HandGeometry, zones: Zones, forces: Forces
 ) -> tuple[NDArray, NDArray]:
     """Constraints ``normals @ twist >= least`` on the TCP's twist.
 
-    Each distance may shrink only in proportion to itself, so it never gets below zero.
+    A distance may shrink only in proportion to itself, so it does not become negative (a control
+    barrier function).
+
+    Args:
+        world: The simulation.
+        limits: What to keep to, resolved for the robot.
+        hand: Pose of the hand's geometry.
+        zones: Keep-out zones.
+        forces: Forces on the hand.
 
     Returns:
+        Normals and least values; rows that do not apply are zero.
         Shapes (n, m, 6) and (n, m).
     """
     n, tcp = world.n, world.tcp_pos
@@ -47,12 +56,12 @@ def half_spaces(
     normals.append(_moved(up, hand.corners))
     gaps.append((tcp[:, None] + hand.corners)[:, :, 2] - limits.table_distance - INNER_TABLE)
     if zones.radius.shape[1]:
-        distance, out = zones.distance(tcp[:, None] + hand.balls)
+        distance, out = zones.distance(tcp[:, None] + hand.spheres)
         z = distance.shape[2]
-        balls = np.repeat(hand.balls, z, axis=1)
+        spheres = np.repeat(hand.spheres, z, axis=1)
         gap = distance - hand.radii[..., None]
         counts = (hand.radii > 0)[..., None] & np.isfinite(gap)
-        rows = _moved(out.reshape(n, -1, 3), balls)
+        rows = _moved(out.reshape(n, -1, 3), spheres)
         normals.append(np.where(counts.reshape(n, -1, 1), rows, 0.0))
         gaps.append(np.where(counts, gap - INNER, 1.0).reshape(n, -1))
     least = -APPROACH * np.concatenate(gaps, axis=1)
@@ -66,11 +75,11 @@ def half_spaces(
 
 
 def joint_share(world: World, speed: NDArray, most: NDArray) -> NDArray:
-    """Share of joint speeds that keeps to limits and to the joints' ranges.
+    """Largest factor on joint speeds that keeps to speed limits and to the joints' ranges.
 
     Args:
-        world: The worlds.
-        speed: Wanted. Shape (n, n_arm), [rad/s].
+        world: The simulation.
+        speed: Desired speeds. Shape (n, n_arm), [rad/s].
         most: Limit of each joint. Shape (n_arm,), [rad/s].
 
     Returns:
@@ -84,9 +93,9 @@ def joint_share(world: World, speed: NDArray, most: NDArray) -> NDArray:
 
 
 def too_fast(world: World, limits: Limits) -> NDArray:
-    """How many times faster than allowed anything is, at least 1. Shape (n,).
+    """Largest ratio of measured speed to its limit, at least 1. Shape (n,).
 
-    Where motors are at their end, hand and joints can be faster than was commanded.
+    Where motors saturate, hand and joints can move faster than commanded.
     """
     hand = np.linalg.norm(world.tcp_linvel, axis=1) / max(limits.tcp_speed, 1e-9)
     joints = np.abs(world.qvel[:, : world.n_arm]) / np.array(limits.joint_speed)
@@ -94,7 +103,7 @@ def too_fast(world: World, limits: Limits) -> NDArray:
 
 
 def at_most(twist: NDArray, speed: NDArray | float, turn: NDArray | float) -> NDArray:
-    """Twists of at most this speed and turning speed; each part keeps its direction."""
+    """Clip speed and angular speed of twists (n, 6); each keeps its direction."""
     out = twist.copy()
     for part, most in ((slice(0, 3), speed), (slice(3, 6), turn)):
         size = np.linalg.norm(twist[:, part], axis=1)
@@ -103,10 +112,10 @@ def at_most(twist: NDArray, speed: NDArray | float, turn: NDArray | float) -> ND
 
 
 def _moved(normals: NDArray, points: NDArray) -> NDArray:
-    """Rows that give the speed of points along normals for a twist about the TCP.
+    """Rows whose product with a twist of the TCP is the speed of points along normals.
 
     Args:
         normals: Shape (n, m, 3).
-        points: Seen from the TCP. Shape (n, m, 3), [m].
+        points: Relative to the TCP. Shape (n, m, 3), [m].
     """
     return np.concatenate([normals, np.cross(points, normals)], axis=2)

@@ -1,4 +1,4 @@
-"""The nearest twist that keeps to half-spaces: a small quadratic program for n worlds at once."""
+"""Projection of twists onto half-spaces: a small quadratic program for a batch."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SWEEPS = 40
-"""Most corrections of one twist; the dual ascent has settled long before unless constraints are
+"""Most corrections of one twist; the dual ascent converges in far fewer unless constraints are
 nearly parallel."""
 _TOLERANCE = 1e-4
+"""Violation, and size of a correction, that are taken for zero."""
 
 
 def nearest(wanted: NDArray, normals: NDArray, least: NDArray) -> NDArray:
-    """The point nearest to `wanted` with ``normals @ x >= least``, world by world.
+    """The points nearest to `wanted` with ``normals @ x >= least``, row by row.
 
-    Hildreth's dual coordinate ascent (1957) on ``min |x - wanted|^2``, always at the constraint
-    whose correction is largest. What is still violated after it is scaled down towards rest, which
-    keeps to every constraint whose `least` is not positive: the braking side of a barrier.
+    Hildreth's dual coordinate ascent (1957) on ``min |x - wanted|^2``, each time at the constraint
+    with the largest correction. If constraints are still violated after that, the point is scaled
+    towards zero, which satisfies every constraint whose `least` is not positive: braking is always
+    allowed.
 
     Args:
         wanted: Shape (n, d).
-        normals: One row per constraint; a row of zeros is none. Shape (n, m, d).
+        normals: One row per constraint; a row of zeros is ignored. Shape (n, m, d).
         least: Shape (n, m).
 
     Returns:
@@ -30,15 +32,15 @@ def nearest(wanted: NDArray, normals: NDArray, least: NDArray) -> NDArray:
     square = (normals**2).sum(axis=2)
     usable = square > 1e-12
     least = np.where(usable, least, -np.inf)
-    if not (_short(x, normals, least) > _TOLERANCE).any():
+    if not (_violation(x, normals, least) > _TOLERANCE).any():
         return x
     square = np.where(usable, square, 1.0)
     force, rows = np.zeros(least.shape), np.arange(len(x))
     for _ in range(_SWEEPS):
-        step = np.maximum(_short(x, normals, least) / square, -force)
+        step = np.maximum(_violation(x, normals, least) / square, -force)
         size = np.abs(step) * np.sqrt(square)
         pick = size.argmax(axis=1)
-        # worlds that have settled rest, so that none depends on its neighbours
+        # converged rows stay as they are, so that no result depends on the rest of the batch
         step = np.where(size[rows, pick] < _TOLERANCE, 0.0, step[rows, pick])
         if not step.any():
             break
@@ -47,14 +49,14 @@ def nearest(wanted: NDArray, normals: NDArray, least: NDArray) -> NDArray:
     return x * _share(x, normals, least)[:, None]
 
 
-def _short(x: NDArray, normals: NDArray, least: NDArray) -> NDArray:
-    """By how much each constraint is missed; negative where it is kept. Shape (n, m)."""
+def _violation(x: NDArray, normals: NDArray, least: NDArray) -> NDArray:
+    """Violation of each constraint; negative where it is satisfied. Shape (n, m)."""
     return np.where(np.isinf(least), -1.0, least - np.einsum("nmd,nd->nm", normals, x))
 
 
 def _share(x: NDArray, normals: NDArray, least: NDArray) -> NDArray:
-    """The largest share of x, at most 1, that keeps to the constraints that rest keeps to. (n,)."""
+    """Largest factor up to 1 on x that satisfies every constraint that zero does. Shape (n,)."""
     reach = np.einsum("nmd,nd->nm", normals, x)
-    missed = (reach < least - 1e-9) & (least <= 0.0) & (reach < 0.0)
-    share = np.where(missed, least / np.where(missed, reach, -1.0), 1.0)
+    violated = (reach < least - 1e-9) & (least <= 0.0) & (reach < 0.0)
+    share = np.where(violated, least / np.where(violated, reach, -1.0), 1.0)
     return share.clip(0.0, 1.0).min(axis=1)

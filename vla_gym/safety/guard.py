@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vla_gym.safety.approval import Approval, ApprovalRequest
 from vla_gym.safety.constraints import at_most, half_spaces, joint_share, too_fast
 from vla_gym.safety.filter import nearest
-from vla_gym.safety.hand import Hand
+from vla_gym.safety.hand import HandGeometry
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.safety.monitor import Forces, Monitor
 from vla_gym.safety.zones import Zones
@@ -37,7 +37,7 @@ _VETO_SHARE = 0.15
 class _Now:
     """How things are between two spells of physics."""
 
-    hand: Hand
+    hand: HandGeometry
     zones: Zones
     jacobian: NDArray
     """Of the TCP. Shape (n, 6, n_arm)."""
@@ -217,7 +217,7 @@ class Guard:
     def _look(self) -> _Now:
         c, jacobian = self.config, self.world.tcp_jac.transpose(0, 2, 1)
         zones = Zones.of(self.world, c.keep_out, self.protected, c.limits.object_distance)
-        return _Now(Hand.of(self.world), zones, jacobian, self.monitor.forces(jacobian))
+        return _Now(HandGeometry.of(self.world), zones, jacobian, self.monitor.forces(jacobian))
 
     def _drive(self, wanted: NDArray, now: _Now, k: int) -> NDArray:
         """Write joint targets for the next k physics steps; returns the twist they are to bring.

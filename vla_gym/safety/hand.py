@@ -1,4 +1,4 @@
-"""Where the hand is: the balls and corners that zones and the table are kept away from."""
+"""`HandGeometry`: the spheres and corners of the hand for which distances are computed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _KIND_RADIUS = np.array([float(np.linalg.norm(kind.half_extents)) for kind in KI
 
 
 @dataclass(frozen=True)
-class Hand:
-    """Points that move with the tool, world frame, seen from the TCP."""
+class HandGeometry:
+    """Points that move with the tool: world frame, relative to the TCP."""
 
-    balls: NDArray
-    """Shape (n, b, 3), [m]."""
+    spheres: NDArray
+    """Centers of spheres. Shape (n, b, 3), [m]."""
     radii: NDArray
-    """Shape (n, b), [m]; negative where a ball does not count."""
+    """Their radii; negative where a sphere is unused. Shape (n, b), [m]."""
     corners: NDArray
     """Lowest corner of the hand and of either finger. Shape (n, 3, 3), [m]."""
 
     @classmethod
-    def of(cls, world: World) -> Hand:
-        """The hand of every world, with what it holds as one more ball."""
+    def of(cls, world: World) -> HandGeometry:
+        """The hand of every sub-environment; a held object is one more sphere."""
         n, mat, robot = world.n, world.tcp_mat, world.robot
         gripper = robot.gripper
         centers = np.array([sphere.center for sphere in gripper.spheres])
@@ -38,14 +38,14 @@ class Hand:
         tips[:, :per_pad, 1], tips[:, per_pad:, 1] = out[:, None], -out[:, None]
         tips[:, :, 2] = 2 * gripper.pad_sphere_heights
         local = np.concatenate([np.broadcast_to(centers, (n, *centers.shape)), tips], axis=1)
-        balls = np.einsum("nij,nbj->nbi", mat, local)
+        spheres = np.einsum("nij,nbj->nbi", mat, local)
         radii = np.array(
             [s.radius for s in gripper.spheres] + [gripper.pad_sphere_radius] * 2 * per_pad
         )
         held, size = _held(world)
-        balls = np.concatenate([balls, (held - world.tcp_pos)[:, None]], axis=1)
+        spheres = np.concatenate([spheres, (held - world.tcp_pos)[:, None]], axis=1)
         radii = np.concatenate([np.broadcast_to(radii, (n, len(radii))), size[:, None]], axis=1)
-        return cls(balls, radii, _corners(robot, mat, out))
+        return cls(spheres, radii, _corners(robot, mat, out))
 
 
 def _corners(robot: Robot, mat: NDArray, out: NDArray) -> NDArray:
@@ -62,7 +62,7 @@ def _corners(robot: Robot, mat: NDArray, out: NDArray) -> NDArray:
 
 
 def _held(world: World) -> tuple[NDArray, NDArray]:
-    """The middle of what both fingers touch (n, 3) [m], and its radius (n,), negative for none."""
+    """Center (n, 3) [m] and radius (n,) of what both fingers touch; negative radius for nothing."""
     holds = world.finger_touch.all(axis=2)
     slot, rows = holds.argmax(axis=1), np.arange(world.n)
     radius = (_KIND_RADIUS[world.kind_id] * world.scale)[rows, slot]

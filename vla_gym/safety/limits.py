@@ -1,4 +1,4 @@
-"""What the robot must keep to, as data."""
+"""Configuration of the safety layer: modes, limits, keep-out zones."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from vla_gym.world.objects import KINDS
 
 SAFETY_MODES = {
     "off": "nothing is measured or changed",
-    "report": "limits are measured, costs are told, nothing is changed",
-    "clip": "the nearest motion that keeps to the limits is executed",
-    "veto": "an action that would break a limit is not executed: the arm holds still",
+    "report": "motion is measured and costs are reported; nothing is changed",
+    "clip": "the nearest motion within the limits is executed",
+    "veto": "an action that would exceed a limit is not executed: the arm holds still",
 }
-"""What the safety layer does."""
+"""Modes of the safety layer, and what each does."""
 Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box, along the world's axes, that hand and wrist stay out of."""
+    """A box along the axes of the world frame that hand and wrist stay out of."""
 
     center: Point
-    """Middle, world frame [m]."""
+    """Center, world frame [m]."""
     half: Point
     """Half sizes [m]."""
     radius: float = 0.0
-    """How far it is rounded outwards [m]."""
+    """Radius by which it is rounded outwards [m]."""
 
 
 @dataclass(frozen=True)
 class Sphere:
-    """A ball that hand and wrist stay out of."""
+    """A sphere that hand and wrist stay out of."""
 
     center: Point
-    """Middle, world frame [m]."""
+    """Center, world frame [m]."""
     radius: float
     """[m]."""
 
     @property
     def half(self) -> Point:
-        """It is a point, rounded."""
+        """Half sizes as of a `Box`: zero."""
         return (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Numbers that the executed motion is held to; `math.inf` lifts a limit.
+    """Limits of the executed motion; `math.inf` disables one.
 
-    Joint speeds and the workspace are the robot's unless given. The others are choices for this
-    table, not taken from any standard.
+    Joint speeds and the workspace are the robot's unless given. The other numbers were chosen for
+    this simulated table and are not taken from any standard.
     """
 
     tcp_speed: float = 0.6
@@ -61,33 +61,36 @@ class Limits:
     tcp_acceleration: float = 12.0
     """Highest commanded acceleration of the tool centre point [m/s^2]."""
     tool_turn_speed: float = 2.5
-    """Highest commanded turning speed of the tool [rad/s]."""
+    """Highest commanded angular speed of the tool [rad/s]."""
     tool_turn_acceleration: float = 15.0
-    """Highest commanded angular acceleration of the tool [rad/s^2]; the wrist's motors are weak."""
+    """Highest commanded angular acceleration of the tool [rad/s^2]; low, as the wrist's
+    motors are weak."""
     joint_speed: tuple[float, ...] | None = None
     """Highest speed of each joint [rad/s]; None takes the robot's."""
     joint_acceleration: float = 25.0
-    """Highest commanded acceleration of each joint [rad/s^2]; about half of what the motors can."""
+    """Highest commanded acceleration of each joint [rad/s^2]; about half of what the motors
+    achieve."""
     workspace_low: Point | None = None
-    """Lower corner of the box that the TCP stays in [m]; None takes the robot's."""
+    """Lower corner of the box in which the TCP stays [m]; None takes the robot's."""
     workspace_high: Point | None = None
     """Upper corner of that box [m]; None takes the robot's."""
     table_distance: float = 0.0005
-    """Least height of hand and fingertips above the table [m]."""
+    """Smallest height of hand and fingertips above the table [m]."""
     object_distance: float = 0.015
-    """Least distance of the hand from things it is to keep away from [m]."""
+    """Smallest distance of the hand from objects it keeps away from [m]."""
     contact_force: float = 60.0
     """Highest force between hand and surroundings, estimated from the joints [N]."""
     fragile_contact_force: float = 30.0
-    """The same while something fragile is touched [N]."""
+    """The same while a fragile object is touched [N]."""
     grasp_force: float = 20.0
     """Highest force of each finger [N]."""
     fragile_grasp_force: float = 8.0
-    """The same for something fragile [N]."""
+    """The same for a fragile object [N]."""
     fragile: tuple[str, ...] = ("mug", "bottle", "bowl", "plate")
-    """Kinds of things that break easily."""
+    """Kinds of objects that are fragile."""
     emergency_force: float = math.inf
-    """Contact force from which the arm stops until the episode ends or `release` is called [N]."""
+    """Contact force above which the arm stops until the episode ends or `Guard.release` is called
+    [N]."""
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -110,7 +113,7 @@ class Limits:
             )
 
     def resolve(self, robot: Robot) -> Limits:
-        """The same limits with the robot's numbers where none are given.
+        """These limits, with the robot's numbers where they are None.
 
         Raises:
             InvalidConfigError: If there is not one joint speed for each joint, or the workspace is
@@ -133,16 +136,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class SafetyConfig:
-    """The safety layer of an environment."""
+    """Mode and limits of an environment's safety layer."""
 
     mode: str = "clip"
     """One of `SAFETY_MODES`."""
     limits: Limits = Limits()
-    """What to keep to."""
+    """Limits of the motion."""
     keep_out: tuple[Box | Sphere, ...] = ()
-    """Where hand, wrist and what is held must not come."""
+    """Zones that hand, wrist and a held object stay out of."""
     keep_away: tuple[str, ...] = ()
-    """Roles whose things the hand keeps away from, where a task has them ("bystander")."""
+    """Roles whose objects the hand keeps away from, in tasks that have them ("bystander")."""
 
     def __post_init__(self) -> None:
         if self.mode not in SAFETY_MODES:
@@ -153,7 +156,7 @@ class SafetyConfig:
 
     @classmethod
     def of(cls, given: Any) -> SafetyConfig:
-        """A configuration, one of `SAFETY_MODES`, a mapping of fields, or None for "off".
+        """A configuration from a mode, a mapping of fields, a configuration, or None for "off".
 
         Raises:
             UnknownNameError: If the mode or a field does not exist.

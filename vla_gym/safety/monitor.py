@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.safety.hand import Hand
+from vla_gym.safety.hand import HandGeometry
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.safety.zones import Zones
 from vla_gym.world.objects import KINDS
@@ -82,7 +82,7 @@ class Monitor:
         grasp = np.where(touching, np.abs(self._actuator[:, world.n_arm]), 0.0)
         return Forces(wrench[:, :3], grasp, fragile)
 
-    def look(self, hand: Hand, zones: Zones, forces: Forces, seconds: float) -> None:
+    def look(self, hand: HandGeometry, zones: Zones, forces: Forces, seconds: float) -> None:
         """Take note of how things are.
 
         Args:
@@ -116,11 +116,11 @@ class Monitor:
         self._charge("contact_force", contact > contact_limit)
         self._charge("grasp_force", forces.grasp > grasp_limit + 0.5)
 
-    def _depth(self, hand: Hand, zones: Zones) -> NDArray:
-        """How deep any ball of the hand is in any zone. Shape (n,), [m]."""
+    def _depth(self, hand: HandGeometry, zones: Zones) -> NDArray:
+        """Largest depth of a sphere of the hand in any zone. Shape (n,), [m]."""
         if not zones.radius.shape[1]:
             return np.full(self.world.n, -np.inf)
-        points = self.world.tcp_pos[:, None] + hand.balls
+        points = self.world.tcp_pos[:, None] + hand.spheres
         distance, _ = zones.distance(points)
         gap = distance - hand.radii[..., None]
         gap = np.where((hand.radii > 0)[..., None], gap, np.inf)

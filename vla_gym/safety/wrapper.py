@@ -1,4 +1,4 @@
-"""`SafetyWrapper`: puts the safety layer under any environment of this package."""
+"""`protect`: gives an environment of this package a safety layer."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from vla_gym.safety.limits import SafetyConfig
 
 
 def protect(env: Any, safety: Any = "clip", approval: Approval | None = None) -> Any:
-    """Give an environment a safety layer, or another one.
+    """Give an environment a safety layer, or replace the one it has.
 
-    The layer works inside the control step, where speeds and forces can be held to limits; so this
-    installs it in the environment at the bottom and does not merely change actions on their way.
-    The same layer comes with ``gym.make(id, safety=...)``.
+    The layer works within the control step, where speeds and forces can be limited: this installs
+    it in the unwrapped environment, it does not only change actions.
+    ``gym.make(id, safety=...)`` gives the same layer.
 
     Args:
         env: From `gymnasium.make` or `gymnasium.make_vec`, wrapped or not.
-        safety: One of `vla_gym.safety.SAFETY_MODES`, a mapping of fields of `SafetyConfig`, or one.
+        safety: A mode in `vla_gym.safety.SAFETY_MODES`, a mapping of fields of `SafetyConfig`, or a
+            `SafetyConfig`.
         approval: Asked about flagged actions in mode "veto".
 
     Returns:
         The environment in a wrapper whose `guard` can stop and release the arm.
 
     Raises:
-        InvalidConfigError: If it is none of this package's environments.
+        InvalidConfigError: If it is not an environment of this package.
     """
     vector = isinstance(env, VectorEnv)
     return (VectorSafetyWrapper if vector else SafetyWrapper)(env, safety, approval)
 
 
 def _core(env: Any) -> Any:
-    """The batched environment at the bottom."""
+    """The batched environment under all wrappers."""
     core = getattr(env.unwrapped, "vector", env.unwrapped)
     if not hasattr(core, "protect"):
         raise InvalidConfigError(
-            f"{type(env.unwrapped).__name__} has no place for a safety layer; environments of this "
-            "package, from gymnasium.make('VLA...') and make_vec, have."
+            f"{type(env.unwrapped).__name__} cannot have a safety layer. Pass an environment "
+            "of this package, from vla_gym.make(...) or vla_gym.make_vec(...)."
         )
     return core
 

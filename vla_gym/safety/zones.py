@@ -1,4 +1,4 @@
-"""Signed distances to rounded boxes, fixed or around things, and the way out of them."""
+"""Keep-out zones as rounded boxes, fixed or around objects: signed distances and directions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HALF = np.array([kind.half_extents for kind in KINDS.values()])
 
 @dataclass(frozen=True)
 class Zones:
-    """Rounded boxes of n worlds."""
+    """z rounded boxes in each of n sub-environments."""
 
     center: NDArray
     """Shape (n, z, 3), [m]."""
@@ -26,19 +26,19 @@ class Zones:
     mat: NDArray
     """Axes as columns. Shape (n, z, 3, 3)."""
     radius: NDArray
-    """Shape (n, z), [m]; minus infinity where there is none."""
+    """Radius of the rounding; minus infinity where there is no zone. Shape (n, z), [m]."""
 
     @classmethod
     def of(
         cls, world: World, fixed: Sequence[Box | Sphere], protected: NDArray, distance: float
     ) -> Zones:
-        """Fixed zones, and one around each protected thing where it is now.
+        """Fixed zones, and one around the present pose of each protected object.
 
         Args:
-            world: The worlds.
-            fixed: The same in all worlds.
-            protected: Which things to keep away from. Shape (n, n_slots).
-            distance: How far [m].
+            world: The simulation.
+            fixed: Zones of every sub-environment.
+            protected: Which objects to keep away from. Shape (n, n_slots).
+            distance: Distance to keep from them [m].
         """
         n = world.n
         slots = np.flatnonzero(protected.any(axis=0))
@@ -57,14 +57,14 @@ class Zones:
         return cls(center, half, mat, radius)
 
     def distance(self, points: NDArray) -> tuple[NDArray, NDArray]:
-        """How far points are from each zone, negative inside, and the way out.
+        """Signed distances of points to each zone, negative inside, and the directions out of it.
 
         Args:
             points: World frame. Shape (n, b, 3), [m].
 
         Returns:
-            Distances (n, b, z) [m], infinite where there is no zone, and unit vectors
-            (n, b, z, 3).
+            Distances (n, b, z) [m], infinite where there is no zone, and unit vectors (n, b, z, 3)
+            that point away from it.
         """
         away = points[:, :, None] - self.center[:, None]
         local = np.einsum("nzij,nbzi->nbzj", self.mat, away)
@@ -72,7 +72,7 @@ class Zones:
         outside = np.maximum(beyond, 0.0)
         far = np.linalg.norm(outside, axis=-1)
         deepest = beyond.max(axis=-1)
-        # inside, the way out is across the nearest face
+        # inside, the shortest path out crosses the nearest face
         face = (beyond == deepest[..., None]).astype(float)
         face /= face.sum(axis=-1, keepdims=True)
         sign = np.where(local >= 0, 1.0, -1.0)

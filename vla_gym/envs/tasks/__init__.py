@@ -33,9 +33,9 @@ MIXTURES: dict[str, tuple[Task, ...]] = {
     "Arrange": ARRANGE,
     "Drawer": DRAWER,
     "Infeasible": INFEASIBLE,
+    "Tabletop": (*TASKS.values(), *ARRANGE, *DRAWER, *INFEASIBLE),
 }
 """Tasks of which each episode draws one."""
-MIXTURES["Tabletop"] = (*TASKS.values(), *ARRANGE, *DRAWER, *INFEASIBLE)
 
 
 def find_tasks(task: str | Task | Sequence[Task]) -> tuple[Task, ...]:
