@@ -1,4 +1,4 @@
-"""What the benchmarks share: clocks around parts of a program, the machine, result files."""
+"""Shared by the benchmarks: timing of methods, the machine, result files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vla_gym import make_vec
 from vla_gym.io import write_json
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
 
 class Clock:
-    """Adds up the wall time that is spent in some functions of objects.
+    """Adds up the wall time that is spent in methods.
 
-    Times of functions called inside one another are counted in both.
+    The time of a nested call is counted for both methods.
     """
 
     def __init__(self) -> None:
@@ -30,57 +31,51 @@ class Clock:
         Args:
             owner: The object.
             name: The method.
-            label: Where its seconds are added.
+            label: Key in `spent` to which its seconds are added.
         """
         run: Callable[..., Any] = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             try:
                 return run(*args, **kwargs)
             finally:
-                self.spent[label] += time.perf_counter() - begun
+                self.spent[label] += time.perf_counter() - start
 
         object.__setattr__(owner, name, timed)
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Set all times to zero."""
         self.spent.clear()
 
 
 def run_for(seconds: float, step: Callable[[], Any], least: int = 2) -> tuple[int, float]:
-    """Call a function for a while.
+    """Call a function repeatedly for some time.
 
     Args:
-        seconds: How long; the last call is finished.
+        seconds: Duration; the last call is completed.
         step: The function.
-        least: Calls that are made however long they take.
+        least: Minimum number of calls.
 
     Returns:
         Number of calls and the seconds they took.
     """
-    begun, calls = time.perf_counter(), 0
-    while calls < least or time.perf_counter() - begun < seconds:
+    start, calls = time.perf_counter(), 0
+    while calls < least or time.perf_counter() - start < seconds:
         step()
         calls += 1
-    return calls, time.perf_counter() - begun
+    return calls, time.perf_counter() - start
 
 
 def scenes(n: int) -> Any:
-    """So many scenes of all tasks, just begun; pictures are drawn by who asks."""
-    import gymnasium as gym
-
-    import vla_gym  # noqa: F401 - registers the environments
-
-    env = gym.make_vec(
-        "VLATabletop-v0", num_envs=n, vectorization_mode="vector_entry_point", cameras=()
-    )
+    """A vector environment of all tasks with n sub-environments, reset, without cameras."""
+    env = make_vec("VLATabletop-v0", n, cameras=())
     env.reset(seed=0)
     return env
 
 
 def machine() -> dict[str, Any]:
-    """Processor, number of cores, load before the start, and versions of what matters."""
+    """Processor, number of cores, load before the start, and versions of the main packages."""
     from importlib.metadata import version
 
     model = platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""Pictures per second of the embedded CLIP by number format, and what each does to what it finds.
+"""Images per second of the embedded CLIP and its localisation error, by number format.
 
 python benchmarks/encoder.py            # about three minutes; writes docs/results
 """
@@ -27,22 +27,22 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass
 class EncoderConfig:
-    """Measure the image tower."""
+    """Measure the image encoder."""
 
     batch: int = 16
-    """Pictures at a time."""
+    """Images per batch."""
     threads: tuple[int, ...] = (1, 2)
     """Threads."""
     repeats: int = 25
-    """Batches per figure, formats taking turns; the median counts."""
+    """Batches per figure, alternating between formats; the median counts."""
     scenes: int = 400
-    """Scenes on which the finding is scored; 0 skips it."""
+    """Scenes on which localisation is measured; 0 skips it."""
     yardstick: str = "ViT-B-32"
-    """open_clip model whose rate is measured beside, with random weights; empty skips it."""
+    """open_clip model to compare with, with random weights; empty skips it."""
 
 
 def rates(config: EncoderConfig, threads: int) -> dict[str, float]:
-    """Pictures per second of each format."""
+    """Images per second of each format."""
     torch.set_num_threads(threads)
     encoders = {p: ClipEncoder(device="cpu", precision=p) for p in PRECISIONS}
     size = encoders["float32"].image_size
@@ -50,49 +50,49 @@ def rates(config: EncoderConfig, threads: int) -> dict[str, float]:
     times: dict[str, list[float]] = {p: [] for p in PRECISIONS}
     for _ in range(config.repeats):
         for name, encoder in encoders.items():
-            begun = time.perf_counter()
+            start = time.perf_counter()
             encoder.encode_image(images)
-            times[name].append(time.perf_counter() - begun)
+            times[name].append(time.perf_counter() - start)
     return {p: round(config.batch / float(np.median(t)), 1) for p, t in times.items()}
 
 
 def yardstick(config: EncoderConfig, threads: int) -> dict[str, float]:
-    """Pictures per second of a usual CLIP's image tower in each format."""
+    """Images per second of a common CLIP's image encoder in each format."""
     torch.set_num_threads(threads)
     visual: Any = open_clip.create_model(config.yardstick).visual.eval()
     x = torch.zeros(config.batch, 3, *visual.image_size)
     found = {}
     for name in PRECISIONS:
         kind = getattr(torch, name)
-        tower, pictures, times = visual.to(kind), x.to(kind), []
+        tower, images, times = visual.to(kind), x.to(kind), []
         with torch.inference_mode():
             for _ in range(4):
-                begun = time.perf_counter()
-                tower(pictures)
-                times.append(time.perf_counter() - begun)
+                start = time.perf_counter()
+                tower(images)
+                times.append(time.perf_counter() - start)
         found[name] = round(config.batch / min(times), 1)
     return found
 
 
 def finding(config: EncoderConfig) -> list[dict[str, Any]]:
-    """How well the first thing of each sentence is found, in the same scenes drawn in two ways."""
+    """Localisation error of the first object of each instruction, with fine and coarse meshes."""
     torch.set_num_threads(1)
     env = common.scenes(config.scenes)
     core = env.unwrapped
-    for _ in range(4):  # the arm is somewhere
+    for _ in range(4):  # so that the arm is not in its home pose
         env.step(core.action_space.sample())
     truth = core.world.object_pos[np.arange(config.scenes), core.named_slots[:, 0], :2]
-    usual, pictures = camera._COARSE_SIZE, {}
+    usual, images = camera._COARSE_SIZE, {}
     for name, limit in (("fine", 0), ("coarse", usual)):
         camera._COARSE_SIZE = limit
         pool = OpenGLRenderer(core.world)
-        pictures[name] = pool.render("fixed")
+        images[name] = pool.render("fixed")
         calibration = pool.world.pinhole("fixed")
         pool.close()
     rows, first = [], None
     for precision, drawn in (("float32", "fine"), ("float32", "coarse"), ("bfloat16", "coarse")):
         grounder = Grounder(ClipEncoder(device="cpu", precision=precision))
-        uv = grounder.ground(pictures[drawn], core.instructions).point[:, 0].numpy().astype(float)
+        uv = grounder.ground(images[drawn], core.instructions).point[:, 0].numpy().astype(float)
         xy = calibration.deproject(uv, GRASP_PLANE_M)[..., :2]
         first = xy if first is None else first
         error_mm = 1e3 * np.linalg.norm(xy - truth, axis=1)

@@ -1,4 +1,4 @@
-"""What a GPU changes: pictures through CLIP, what they find, and environment steps of training.
+"""Effect of a GPU on CLIP's rate, on localisation, and on training.
 
 python benchmarks/gpu.py                # about eight minutes; needs CUDA; writes docs/results
 """
@@ -33,17 +33,17 @@ class GpuConfig:
     """Measure with and without the GPU."""
 
     batches: tuple[int, ...] = (16, 256)
-    """Pictures at a time."""
+    """Images per batch."""
     repeats: int = 10
     """Batches per figure; the median counts."""
     scenes: int = 256
-    """Scenes on which what is found is compared."""
+    """Scenes on which positions of objects are compared."""
     train_minutes: float = 1.5
-    """Learning time of each of the four training runs; 0 skips them."""
+    """Training time of each of the four runs; 0 skips them."""
 
 
 def rates(config: GpuConfig) -> list[dict[str, Any]]:
-    """Pictures per second through the image tower, copies to the device included."""
+    """Images per second of the image encoder, including copies to the device."""
     rows = []
     for device, precision in WHERE:
         encoder = ClipEncoder(device=device, precision=precision)
@@ -51,22 +51,22 @@ def rates(config: GpuConfig) -> list[dict[str, Any]]:
             rng, times = np.random.default_rng(0), []
             images = rng.integers(0, 256, (batch, *encoder.image_size, 3), np.uint8)
             for _ in range(config.repeats + 3):
-                begun = time.perf_counter()
+                start = time.perf_counter()
                 encoder.encode_image(images).tokens.cpu()
-                times.append(time.perf_counter() - begun)
+                times.append(time.perf_counter() - start)
             rate = round(batch / float(np.median(times[3:])), 1)
             rows.append({"device": device, "precision": precision, "batch": batch, "per_s": rate})
     return rows
 
 
 def finding(config: GpuConfig) -> list[dict[str, Any]]:
-    """Where the first thing of each sentence is found, against the CPU in float32."""
+    """Position of the first object of each instruction, compared with the CPU in float32."""
     env = common.scenes(config.scenes)
     core = env.unwrapped
     pool = OpenGLRenderer(core.world)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     pictures = pool.render("fixed")
-    draw_s, calibration = time.perf_counter() - begun, pool.world.pinhole("fixed")
+    draw_s, calibration = time.perf_counter() - start, pool.world.pinhole("fixed")
     pool.close()
     rows, first = [], None
     for device, precision in WHERE:
@@ -85,7 +85,7 @@ def finding(config: GpuConfig) -> list[dict[str, Any]]:
 
 
 def training(minutes: float) -> list[dict[str, Any]]:
-    """Environment steps per second of `train.py`, its evaluations left out."""
+    """Environment steps per second of `train.py`, without evaluations."""
     rows = []
     for agent in ("ppo", "sac"):
         for device in ("cpu", "cuda"):
@@ -101,7 +101,7 @@ def training(minutes: float) -> list[dict[str, Any]]:
                 lines = [json.loads(t) for t in (run / "metrics.jsonl").read_text().splitlines()]
             steps = [(x["time_s"], x["step"]) for x in lines if "rollout/ep_len_mean" in x]
             if len(steps) < 2:
-                raise SystemExit(f"{agent} on {device}: too few curves yet; raise --train-minutes.")
+                raise SystemExit(f"{agent} on {device}: too few points yet; raise --train-minutes.")
             (t0, s0), (t1, s1) = steps[0], steps[-1]
             rate = round((s1 - s0) / (t1 - t0), 1)
             rows.append({"agent": agent, "device": device, "steps_per_s": rate})
@@ -113,8 +113,7 @@ def main(config: GpuConfig) -> None:
     """Measure, print and write."""
     if not torch.cuda.is_available():
         raise SystemExit(
-            "PyTorch sees no GPU here, so there is nothing to compare. "
-            "`vla-gym doctor` says what it sees."
+            "PyTorch finds no GPU on this machine. `vla-gym doctor` lists its devices."
         )
     result: dict[str, Any] = {
         "machine": common.machine() | {"gpu": torch.cuda.get_device_name(0)},
@@ -122,7 +121,7 @@ def main(config: GpuConfig) -> None:
         "images_per_s": rates(config), "finding": finding(config), "training": [],
     }  # fmt: skip
     print(json.dumps(result, indent=1), flush=True)
-    common.save("gpu", result)  # training takes minutes; what is known is not lost with it
+    common.save("gpu", result)  # kept even if training fails or is interrupted
     if config.train_minutes:
         result["training"] = training(config.train_minutes)
         common.save("gpu", result)

@@ -1,4 +1,4 @@
-"""Memory of many worlds, and whether it grows in a million steps with auto-resets.
+"""Memory of many sub-environments, and its growth in a million steps with automatic resets.
 
 python benchmarks/memory.py            # about six minutes; writes docs/results
 """
@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import common
-import gymnasium as gym
 import numpy as np
 import tyro
 
-import vla_gym  # noqa: F401 - registers the environments
+from vla_gym import make_vec
 
 
 @dataclass
@@ -30,39 +29,39 @@ class MemoryConfig:
     env: str = "VLAPickPlace-v0"
     """Id of the environment."""
     worlds: tuple[int, ...] = (1, 64, 1024, 4096)
-    """Worlds side by side, by state."""
+    """Numbers of sub-environments, by state."""
     long_worlds: int = 1024
-    """Worlds of the long run."""
+    """Sub-environments of the long run."""
     long_steps: int = 1_000_000
-    """Steps of the long run, over all worlds."""
+    """Steps of the long run, over all sub-environments."""
 
 
 def resident() -> float:
-    """Memory that this process has now [MiB]."""
+    """Resident memory of this process [MiB]."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def run(env_id: str, n: int, steps: int) -> dict[str, Any]:
-    """Run n worlds by state and note the memory every tenth of the way.
+    """Run n sub-environments by state and record the memory after every tenth of the steps.
 
-    The first tenth is warming up: every cache has been filled once, every world has ended.
+    The first tenth is the warm-up: all caches are filled, and every episode has ended once.
     """
     before = resident()
-    env: Any = gym.make_vec(env_id, num_envs=n, vectorization_mode="vector_entry_point", cameras=())
+    env = make_vec(env_id, n, cameras=())
     env.reset(seed=0)
     rng = np.random.default_rng(0)
     core = env.unwrapped
     core.elapsed[:] = rng.integers(0, core.horizon, n)
     calls = max(2, -(-steps // n))
     marks = {round(calls * k / 10) for k in range(1, 11)}
-    track, episodes, begun = [], 0, time.perf_counter()
+    track, episodes, start = [], 0, time.perf_counter()
     for k in range(1, calls + 1):
         _, _, terminated, truncated, _ = env.step(rng.uniform(-1, 1, env.action_space.shape))
         episodes += int((terminated | truncated).sum())
         if k in marks:
             track.append(round(resident(), 2))
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - start
     env.close()
     return {
         "worlds": n, "steps": calls * n, "episodes": episodes,
@@ -75,7 +74,7 @@ def run(env_id: str, n: int, steps: int) -> dict[str, Any]:
 
 
 def apart(env_id: str, n: int, steps: int) -> dict[str, Any]:
-    """The same in a process of its own, whose memory nothing else has touched."""
+    """`run` in a new process, so that nothing else has used its memory."""
     arguments = ["--worker", env_id, str(n), str(steps)]
     command = [sys.executable, str(Path(__file__).resolve()), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -88,10 +87,10 @@ def main(config: MemoryConfig) -> None:
     for n in config.worlds:
         row = apart(config.env, n, 2 * n)
         result["rows"].append(row)
-        print(f"{n:>5} worlds: {row['kib_per_world']:,.0f} KiB each", flush=True)
+        print(f"{n:>5} sub-envs: {row['kib_per_world']:,.0f} KiB each", flush=True)
     row = result["long"] = apart(config.env, config.long_worlds, config.long_steps)
     print(
-        f"{row['steps']:,} steps, {row['episodes']:,} episodes of {row['worlds']} worlds:"
+        f"{row['steps']:,} steps, {row['episodes']:,} episodes of {row['worlds']} sub-envs:"
         f" {row['track_mib']} MiB, growth {row['growth']:.2%}",
         flush=True,
     )

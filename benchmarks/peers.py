@@ -1,10 +1,10 @@
-"""Other packages beside this one, in one run on one machine.
+"""Comparison with other packages, in one run on one machine.
 
     benchmarks/setup_peers.sh .peers                  # once
     python benchmarks/peers.py --peers .peers         # about five minutes; writes docs/results
 
-Everybody takes turns, round after round, each in a process of its own; the median of the rounds
-counts. Same frame size for all; random actions. Control steps differ in length and are stated.
+The packages alternate round by round, each in its own process, and the median of the rounds is
+reported. All use the same frame size and random actions. Control steps differ in length.
 """
 
 from __future__ import annotations
@@ -39,37 +39,33 @@ TITLES = {
 
 @dataclass
 class PeersConfig:
-    """Measure other packages beside this one."""
+    """Measure this package and others."""
 
     peers: Path = HERE.parent / ".peers"
     """Environment made by benchmarks/setup_peers.sh."""
     size: int = 64
     """Width and height of frames [px]."""
     seconds: float = 4.0
-    """Time for each figure and round."""
+    """Time per figure and round [s]."""
     rounds: int = 3
-    """Rounds."""
+    """Number of rounds."""
     only: tuple[str, ...] = tuple(TITLES)
-    """Packages."""
+    """Packages to measure."""
 
 
 def ours(what: str, worlds: int, size: int, seconds: float) -> dict[str, Any]:
-    """This package; one world by `gym.make`, more by `gym.make_vec`."""
-    import gymnasium as gym
-
-    import vla_gym  # noqa: F401 - registers the environments
+    """This package: one environment of `make`, or several of `make_vec`."""
+    import vla_gym
 
     kwargs: dict[str, Any] = {"cameras": ("image",) if what == "frames" else (), "image_size": size}
     name = "VLAPickPlace-v0"
     if worlds == 1:
-        env: Any = gym.make(name, n_threads=1, **kwargs)
+        env: Any = vla_gym.make(name, n_threads=1, **kwargs)
     else:
-        env = gym.make_vec(
-            name, num_envs=worlds, vectorization_mode="vector_entry_point", n_threads=2, **kwargs
-        )
+        env = vla_gym.make_vec(name, worlds, n_threads=2, **kwargs)
     env.reset(seed=0)
     actions = [env.action_space.sample() for _ in range(32)]
-    if worlds > 1:  # worlds that end at different times, as in training
+    if worlds > 1:  # episodes end at different steps, as in training
         core = env.unwrapped
         core.elapsed[:] = np.random.default_rng(1).integers(0, core.horizon, worlds)
     turn = 0
@@ -87,7 +83,7 @@ def ours(what: str, worlds: int, size: int, seconds: float) -> dict[str, Any]:
 
 
 def run(config: PeersConfig, name: str, what: str, workers: int) -> dict[str, Any]:
-    """One figure, in a process of its own."""
+    """One figure, in its own process."""
     arguments = [what, str(workers), str(config.size), str(config.seconds)]
     if name == "ours":
         command = [sys.executable, str(Path(__file__).resolve()), "--worker", *arguments]
@@ -98,22 +94,22 @@ def run(config: PeersConfig, name: str, what: str, workers: int) -> dict[str, An
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     try:
         process = subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
-    except OSError as fault:
-        return {"error": f"{fault}: run benchmarks/setup_peers.sh first"}
+    except OSError as exc:
+        return {"error": f"{exc}: run benchmarks/setup_peers.sh first"}
     try:
-        out, faults = process.communicate(timeout=90)
+        out, errors = process.communicate(timeout=90)
     except subprocess.TimeoutExpired:
         return {"error": "no answer in 90 s"}
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # workers that outlive their parent
+            os.killpg(process.pid, signal.SIGKILL)  # workers may outlive their parent
     lines = [line for line in out.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines else {"error": faults.strip()[-200:]}
+    return json.loads(lines[-1]) if lines else {"error": errors.strip()[-200:]}
 
 
 def main(config: PeersConfig) -> None:
-    """Take turns, print and write."""
-    # one world; then the best path of each: 64 worlds here, 2 worker processes elsewhere
+    """Measure, print and write."""
+    # one environment, then the best path: 64 sub-environments here, 2 worker processes elsewhere
     cases = [
         (name, what, n)
         for what in ("state", "frames")
@@ -121,15 +117,15 @@ def main(config: PeersConfig) -> None:
         for n in ((1, 64) if name == "ours" else (1, 2))
     ]
     found: dict[tuple[str, str, int], list[float]] = {case: [] for case in cases}
-    faults: dict[tuple[str, str, int], str] = {}
+    errors: dict[tuple[str, str, int], str] = {}
     machine = common.machine()
     for turn in range(config.rounds):
         for case in cases:
-            if case in faults:
+            if case in errors:
                 continue
             row = run(config, *case)
             if "error" in row:
-                faults[case] = row["error"]
+                errors[case] = row["error"]
             else:
                 found[case].append(row["steps_per_s"])
             print(turn + 1, *case, row, flush=True)
@@ -138,7 +134,7 @@ def main(config: PeersConfig) -> None:
          "control_hz": RATES_HZ[name], "substeps": SUBSTEPS[name],
          "steps_per_s": round(float(np.median(rates)), 1) if rates else None,
          "lowest": min(rates, default=None), "highest": max(rates, default=None),
-         "error": faults.get((name, what, n))}
+         "error": errors.get((name, what, n))}
         for (name, what, n), rates in found.items()
     ]  # fmt: skip
     common.save("peers", {"machine": machine, "size": config.size, "rows": rows})

@@ -1,9 +1,9 @@
-"""Environment steps per second, beside what physics, rendering and CLIP alone would allow.
+"""Environment steps per second, compared with the limit set by physics, rendering and CLIP.
 
     python benchmarks/throughput.py            # about five minutes; writes docs/results
 
-Every figure comes with its limit from the same run: the rate that would be left if nothing but
-the calls of `Batch.step`, of the renderer and of CLIP took time, on the very same states.
+Every figure comes with its limit from the same run: the rate if only the calls of MuJoCo's
+`Batch.step`, of the renderer and of CLIP took time, on the same states.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import common
-import gymnasium as gym
 import numpy as np
 import torch
 import tyro
 
-import vla_gym  # noqa: F401 - registers the environments
+import vla_gym
 
 MODES: dict[str, tuple[str, ...]] = {
     "state": (), "one camera": ("image",), "two cameras": ("image", "wrist_image"),
     "clip": ("image",),
 }  # fmt: skip
 PARTS = ("physics", "rendering", "encoding")
-"""What a step cannot do without; the rest is overhead."""
+"""Parts that the limit counts; the rest is overhead."""
 
 
 @dataclass
@@ -36,19 +35,19 @@ class ThroughputConfig:
     env: str = "VLAPickPlace-v0"
     """Id of the environment."""
     image_size: int = 64
-    """Width and height of pictures [px]; CLIP gets its own size, 128 px."""
+    """Width and height of images [px]; CLIP gets 128 px."""
     worlds: tuple[int, ...] = (1, 2, 8, 64, 512, 4096)
-    """Worlds side by side."""
+    """Numbers of sub-environments."""
     threads: tuple[int, ...] = (1, 2)
     """Threads of physics, rendering and CLIP."""
     seconds: float = 3.0
-    """Time for each figure."""
+    """Time per figure [s]."""
     repeats: int = 3
-    """Parts of that time; the median of their rates counts."""
+    """Parts of that time; the median of their rates is reported."""
 
 
 def cells(config: ThroughputConfig) -> Iterator[tuple[str, int, int]]:
-    """Mode, worlds and threads of each figure; the slow modes skip some sizes."""
+    """Mode, sub-environments and threads of each figure; slow modes skip some sizes."""
     for mode in MODES:
         for n in config.worlds:
             if (mode == "clip" and n > 512) or (mode == "two cameras" and n not in (1, 64)):
@@ -60,16 +59,13 @@ def cells(config: ThroughputConfig) -> Iterator[tuple[str, int, int]]:
 def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[str, Any]:
     """One row of the table."""
     size = 128 if mode == "clip" else config.image_size
-    env: Any = gym.make_vec(
-        config.env, num_envs=n, vectorization_mode="vector_entry_point",
-        cameras=MODES[mode], image_size=size, n_threads=threads,
-    )  # fmt: skip
+    env = vla_gym.make_vec(config.env, n, cameras=MODES[mode], image_size=size, n_threads=threads)
     core, clock = env.unwrapped, common.Clock()
     clock.watch(core.world.batch, "step", "physics")
     clock.watch(core.renderer, "render", "rendering")
     clock.watch(core._controller, "apply", "controller")
     clock.watch(core.judge, "step", "predicates")
-    clock.watch(core, "_begin", "resets")
+    clock.watch(core, "start", "resets")
     encoder: Any = None
     if mode == "clip":
         from vla_gym.vlm.encoder import ClipEncoder
@@ -77,9 +73,9 @@ def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[s
         torch.set_num_threads(threads)
         encoder = ClipEncoder(device="cpu")
         clock.watch(encoder, "encode_image", "encoding")
-    begun = time.perf_counter()
+    start = time.perf_counter()
     env.reset(seed=0)
-    first_reset = time.perf_counter() - begun
+    first_reset = time.perf_counter() - start
     actions = np.random.default_rng(0).uniform(-1, 1, (16, *env.action_space.shape))
     turn = iter(np.tile(np.arange(16), 1_000_000))
 
@@ -88,7 +84,7 @@ def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[s
         if encoder is not None:
             encoder.encode_image(obs["image"])
 
-    # out of step, as in training: else all worlds end, and begin anew, at once
+    # episodes end at different steps, as in training
     core.elapsed[:] = np.random.default_rng(1).integers(0, core.horizon, n)
     for _ in range(3 if n <= 64 else 1):
         step()
@@ -114,8 +110,8 @@ def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[s
 
 
 def one_world(config: ThroughputConfig) -> dict[str, Any]:
-    """`gym.make`, by state, as a user of a single world has it."""
-    env: Any = gym.make(config.env, cameras=(), n_threads=1)
+    """A single environment of `gym.make`, by state."""
+    env: Any = vla_gym.make(config.env, cameras=(), n_threads=1)
     core, clock = env.unwrapped.vector, common.Clock()
     clock.watch(core.world.batch, "step", "physics")
     env.reset(seed=0)
@@ -147,7 +143,7 @@ def main(config: ThroughputConfig) -> None:
         row = measure(config, mode, n, threads)
         result["rows"].append(row)
         print(
-            f"{mode:<12} {n:>5} worlds {threads} threads: {row['steps_per_s']:>8,.0f} steps/s, "
+            f"{mode:<12} {n:>5} sub-envs {threads} threads: {row['steps_per_s']:>8,.0f} steps/s, "
             f"{row['share_of_limit']:.0%} of the limit {row['limit_per_s']:,.0f}",
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""Where the time of train.py goes, from sentence to gradient.
+"""Shares of time in train.py.
 
 python benchmarks/training.py            # about three minutes; writes docs/results
 """
@@ -21,7 +21,7 @@ from vla_gym.agents.learning.training import make_env, make_policy
 from vla_gym.agents.policies.blueprint import make_encoder
 
 PARTS = ("encoding", "physics", "rendering", "learning")
-"""What the time should go into; the rest is split below, and may take a tenth each at most."""
+"""Parts that the limit counts; none of the others should take more than a tenth."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class TrainingConfig:
 
 
 def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
-    """Rate and shares of time of one learner, as train.py sets it up, without demonstrations."""
+    """Rate and shares of time of one learner with the settings of train.py, no demonstrations."""
     settings = preset("default", agent)
     raw = make_env(settings)
     settings = resolve_config(settings, raw)
@@ -63,9 +63,9 @@ def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
         (model.policy, "forward", "policy"), (core, "start", "resets"),
     ):  # fmt: skip
         clock.watch(owner, name, label)
-    begun, done = time.perf_counter(), model.num_timesteps
+    start, done = time.perf_counter(), model.num_timesteps
     model.learn(steps, reset_num_timesteps=False)
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - start
     done = model.num_timesteps - done
     env.close()
     shares = {name: round(s / took, 4) for name, s in sorted(clock.spent.items())}

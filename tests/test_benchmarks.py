@@ -46,7 +46,7 @@ def test_measured_figures_become_the_page(results):
     encoder.main(encoder.EncoderConfig(batch=4, threads=(1,), repeats=1, scenes=4))
     memory.main(memory.MemoryConfig(worlds=(1,), long_worlds=2, long_steps=40))
     page = docs.pages()[docs.PAGE]
-    assert "one camera | 2 | 1" in page and "KiB per world" in page and "bfloat16" in page
+    assert "one camera | 2 | 1" in page and "KiB per sub-env" in page and "bfloat16" in page
     assert "## peers\n\nNot measured yet." in page and docs.draw() == [docs.PLOT]
     assert docs.PLOT.is_file()
     rows = json.loads((results / "throughput.json").read_text())["rows"]

@@ -27,7 +27,7 @@ steps, as in training. Absolute figures hold for one machine only; ratios carry 
 
 
 def where(result: dict[str, Any]) -> str:
-    """The machine, in a line."""
+    """The machine in one line."""
     m = result["machine"]
     return (
         f"{m['cpu']}, {m['cores']} cores; MuJoCo {m['mujoco']}, torch {m['torch']};"
@@ -36,14 +36,14 @@ def where(result: dict[str, Any]) -> str:
 
 
 def count(value: float | None) -> str:
-    """A rate for people."""
+    """A rate as text."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def peers(result: dict[str, Any]) -> str:
-    """Other packages beside this one."""
+    """Comparison with other packages."""
     rows = result["rows"]
     best: dict[tuple[str, str], float] = {}
     for r in rows:
@@ -68,19 +68,20 @@ def peers(result: dict[str, Any]) -> str:
     header = ["environment", "Hz (substeps)", "state: one", "state: best path", "frames: one",
               "frames: best path", "ours / theirs, state", "frames"]  # fmt: skip
     return (
-        f'## Beside other packages\n\nControl steps per second, {result["size"]} px frames. "One"'
-        " is a single environment in one process; the best path is 64 worlds on 2 threads here and"
-        " Gymnasium's `AsyncVectorEnv` with 2 worker processes elsewhere; ratios compare the better"
-        " of the two on each side. Substeps are physics steps per control step; the last column"
-        " counts simulated seconds instead of control steps, which differ in length.\n\n"
+        f"## Comparison with other packages\n\nControl steps/s, {result['size']} px frames."
+        ' "One" is a single environment in one process; the best path is 64 sub-environments on 2'
+        " threads for this package and Gymnasium's `AsyncVectorEnv` with 2 worker processes for the"
+        " others; ratios compare the better of the two on each side. Substeps are physics steps per"
+        " control step; the last column compares simulated seconds instead of control steps, which"
+        " differ in length.\n\n"
         f"{table(header, lines)}\n\n{where(result)}"
     )
 
 
 def throughput(result: dict[str, Any]) -> str:
-    """Rates, limits and overheads."""
-    header = ["observations", "worlds", "threads", "steps/s", "limit", "share of it",
-              "overhead, µs/step", "first reset, ms/world"]  # fmt: skip
+    """Rates, upper limits and overheads."""
+    header = ["observations", "sub-envs", "threads", "steps/s", "limit", "share of limit",
+              "overhead, µs/step", "first reset, ms/sub-env"]  # fmt: skip
     rows = [
         [r["mode"], str(r["worlds"]), str(r["threads"]), count(r["steps_per_s"]),
          count(r["limit_per_s"]), f"{r['share_of_limit']:.0%}", f"{r['overhead_us_per_step']:.1f}",
@@ -96,27 +97,29 @@ def throughput(result: dict[str, Any]) -> str:
         if r["worlds"] == 64 and r["threads"] == max(x["threads"] for x in result["rows"])
     ]
     return (
-        f"## Beside the limit of the machine\n\n`{result['env']}`. The limit is the rate if nothing"
-        " but the calls of `Batch.step`, of the renderer and of CLIP took time, on the same states"
-        " of the same run. Steps/s is the median of three parts of that run, the limit and its"
-        " share are of all three: a rate above its limit means that the machine was slower in one"
-        " part.\n\n"
-        f"{table(header, rows)}\n\n![steps per second by worlds](images/benchmarks.png)\n\n"
-        f"One world through `gym.make`, by state: {count(one['steps_per_s'])} steps/s, overhead"
-        f" {one['overhead_us_per_step']:.0f} µs a step. With CLIP the whole reaches {against:.0%}"
-        " of the rate of the encoder alone, which shares the cores with physics and rendering."
-        f"\n\nWhere the time goes at 64 worlds:\n\n"
+        f"## Comparison with the limit of the machine\n\n`{result['env']}`. The limit is the rate"
+        " if only the calls of MuJoCo's `Batch.step`, of the renderer and of CLIP took time, on the"
+        " same states of the same run. Steps/s is the median of three parts of that run; the limit"
+        " and its share are of all three, so a rate above its limit means that the machine was"
+        " slower in one part.\n\n"
+        f"{table(header, rows)}\n\n"
+        "![steps per second by number of sub-environments](images/benchmarks.png)\n\n"
+        f"One environment of `gym.make`, by state: {count(one['steps_per_s'])} steps/s, overhead"
+        f" {one['overhead_us_per_step']:.0f} µs per step. With CLIP the total reaches"
+        f" {against:.0%} of the rate of the encoder alone, which shares the cores with physics and"
+        " rendering."
+        f"\n\nShares of time with 64 sub-environments:\n\n"
         f"{table(['observations', *SPLIT, 'rest'], split_rows)}\n\n{where(result)}"
     )
 
 
 def spent(row: dict[str, Any]) -> float:
-    """Share of time in the named parts."""
+    """Share of time in the parts of `SPLIT`."""
     return sum(row["split"].get(part, 0.0) for part in SPLIT)
 
 
 def encoder(result: dict[str, Any]) -> str:
-    """Number formats."""
+    """Rates and accuracy by number format."""
     rates = [
         [precision, *(count(r[precision]) for r in result["images_per_s"].values())]
         for precision in ("float32", "bfloat16")
@@ -129,8 +132,8 @@ def encoder(result: dict[str, Any]) -> str:
         ]
     header = ["format", *(f"{t} thread{'s' * (t != '1')}" for t in result["images_per_s"])]
     text = (
-        f"## The embedded CLIP\n\nPictures per second, {result['batch']} at a time. `ClipEncoder`"
-        f" chose {result['auto']} here: bfloat16 where the processor multiplies it natively.\n\n"
+        f"## The embedded CLIP\n\nImages per second, {result['batch']} per batch. `ClipEncoder`"
+        f" chose {result['auto']}: bfloat16 where the processor supports it natively.\n\n"
         f"{table(header, rates)}"
     )
     if result["finding"]:
@@ -140,15 +143,15 @@ def encoder(result: dict[str, Any]) -> str:
             for r in result["finding"]
         ]  # fmt: skip
         text += (
-            "\n\nWhat that and the coarser drawing of small pictures (fewer corners on round"
-            " things) do to where the first thing of a sentence is found,"
-            f" {result['scenes']} scenes of `VLATabletop-v0`:\n\n"
-        ) + table(["format", "drawn", "within 40 mm", "median error, mm", "moved by, mm"], found)
+            "\n\nEffect of the format, and of coarser meshes in small images, on the localisation"
+            f" of the first object of an instruction, {result['scenes']} scenes of"
+            " `VLATabletop-v0`:\n\n"
+        ) + table(["format", "meshes", "within 40 mm", "median error, mm", "shift, mm"], found)
     return f"{text}\n\n{where(result)}"
 
 
 def training(result: dict[str, Any]) -> str:
-    """The split of train.py."""
+    """Shares of time in train.py."""
     parts = ("encoding", "physics", "rendering", "learning", "policy", "controller", "predicates",
              "resets")  # fmt: skip
     rows = [
@@ -157,26 +160,27 @@ def training(result: dict[str, Any]) -> str:
          f"{1 - sum(r['shares'].get(p, 0) for p in parts):.1%}"]
         for r in result["rows"]
     ]  # fmt: skip
-    header = ["learner", "worlds", "steps/s", "limit", *parts, "everything else"]
+    header = ["learner", "sub-envs", "steps/s", "limit", *parts, "rest"]
     return (
         "## Training, end to end\n\n`train.py` with its default settings and CLIP at 128 px,"
-        " between evaluations. The limit counts encoding, physics, rendering and learning"
-        " alone.\n\n"
+        " between evaluations. The limit counts only encoding, physics, rendering and"
+        " learning.\n\n"
         f"{table(header, rows)}\n\n{where(result)}"
     )
 
 
 def memory(result: dict[str, Any]) -> str:
-    """Memory by worlds, and over a long run."""
+    """Memory by number of sub-environments, and over a long run."""
     rows = [[str(r["worlds"]), f"{r['kib_per_world']:,.0f}", count(r["peak_mib"])]
             for r in result["rows"]]  # fmt: skip
     r = result["long"]
     return (
-        "## Memory\n\nBy state; what the process grows by, per world.\n\n"
-        f"{table(['worlds', 'KiB per world', 'peak of the process, MiB'], rows)}\n\n"
-        f"{r['steps']:,} steps of {r['worlds']:,} worlds with {r['episodes']:,} auto-resets:"
-        f" {r['track_mib'][0]:,.1f} MiB after a tenth of the way, {r['track_mib'][-1]:,.1f} MiB at"
-        f" the end ({r['growth']:+.2%}), peak {r['peak_mib']:,.1f} MiB.\n\n{where(result)}"
+        "## Memory\n\nBy state; growth of the process per sub-environment.\n\n"
+        f"{table(['sub-envs', 'KiB per sub-env', 'peak of the process, MiB'], rows)}\n\n"
+        f"{r['steps']:,} steps of {r['worlds']:,} sub-environments with {r['episodes']:,}"
+        f" automatic resets: {r['track_mib'][0]:,.1f} MiB after a tenth of the steps,"
+        f" {r['track_mib'][-1]:,.1f} MiB at the end ({r['growth']:+.2%}),"
+        f" peak {r['peak_mib']:,.1f} MiB.\n\n{where(result)}"
     )
 
 
@@ -190,17 +194,17 @@ def gpu(result: dict[str, Any]) -> str:
         shift = f"{found['moved_median_mm']:.2f} ({found['moved_p99_mm']:.2f})"
         rows.append([*key, *(count(rate) for rate in mine.values()), shift])
     batches = sorted({r["batch"] for r in result["images_per_s"]})
-    head = ["CLIP on", "format", *(f"pictures/s by {b}" for b in batches),
-            "things found elsewhere, mm"]  # fmt: skip
+    head = ["CLIP on", "format", *(f"images/s, batches of {b}" for b in batches),
+            "shift of objects, mm"]  # fmt: skip
     drawn = result["finding"][0]["pictures_drawn_per_s"]
     steps = "; ".join(
         f"{r['agent'].upper()} with CLIP on {r['device']} {count(r['steps_per_s'])}"
         for r in result["training"]
     )
     return (
-        f"## GPU\n\n{result['machine']['gpu']}; pictures drawn by its own EGL driver,"
-        f" {count(drawn)} a second. What is found is compared with CPU and float32, median"
-        f" (99% below) of {result['scenes']} things.\n\n"
+        f"## GPU\n\n{result['machine']['gpu']}; images rendered by its own EGL driver,"
+        f" {count(drawn)} per second. Positions of objects are compared with those of the CPU in"
+        f" float32: median (99th percentile) of {result['scenes']} objects.\n\n"
         f"{table(head, rows)}\n\nEnvironment steps per second of `train.py`, one run of"
         f" {60 * result['train_minutes']:.0f} s each: {steps}.\n\n{where(result)}"
     )
@@ -222,7 +226,7 @@ def plot(result: dict[str, Any]) -> Path:
         for key, style in (("steps_per_s", "o-"), ("limit_per_s", ":")):
             label = mode if key == "steps_per_s" else None
             axes.plot(worlds, [r[key] for r in rows], style, color=f"C{colour}", label=label)
-    axes.set(xscale="log", yscale="log", xlabel="worlds",
+    axes.set(xscale="log", yscale="log", xlabel="sub-environments",
              ylabel=f"control steps per second, {threads} threads")  # fmt: skip
     axes.set_title("Measured (dots) and limit of physics, rendering, CLIP (dotted)", fontsize=10)
     axes.grid(alpha=0.3, which="both")
