@@ -17,9 +17,10 @@ from vla_gym.agents.learning.config import TrainConfig, parse
 from vla_gym.agents.learning.demo_collection import gather_demos
 from vla_gym.agents.learning.feature_vec_env import make_feature_env
 from vla_gym.agents.learning.learners import make_learner
+from vla_gym.agents.learning.parts import make_env, make_policy
 from vla_gym.agents.learning.resolution import head_of, resolve_config
 from vla_gym.agents.learning.run_folder import TrainingRun
-from vla_gym.agents.learning.training import TrainingLoop, make_env, make_policy
+from vla_gym.agents.learning.training import TrainingLoop
 from vla_gym.agents.policies.blueprint import make_encoder
 from vla_gym.cli import run_command
 

@@ -16,8 +16,8 @@ from stable_baselines3.common.logger import Logger
 from vla_gym.agents.learning.config import preset
 from vla_gym.agents.learning.feature_vec_env import make_feature_env
 from vla_gym.agents.learning.learners import make_learner
+from vla_gym.agents.learning.parts import make_env, make_policy
 from vla_gym.agents.learning.resolution import head_of, resolve_config
-from vla_gym.agents.learning.training import make_env, make_policy
 from vla_gym.agents.policies.blueprint import make_encoder
 
 PARTS = ("encoding", "physics", "rendering", "learning")

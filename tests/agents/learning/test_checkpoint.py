@@ -16,7 +16,8 @@ from tests.agents.learning.test_learning import (
     some_demos,
 )
 from vla_gym.agents.learning import training_state
-from vla_gym.agents.learning.config import HeadConfig, read_config, to_dict
+from vla_gym.agents.learning.algorithm_config import HeadConfig
+from vla_gym.agents.learning.config import read_config, to_dict
 from vla_gym.agents.learning.resolution import head_of
 from vla_gym.agents.policies import checkpoint, checkpoint_folder
 from vla_gym.errors import CheckpointError

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from tests.agents.learning.test_learning import blueprint
+from vla_gym.agents.learning.algorithm_config import CloneConfig, HeadConfig
 from vla_gym.agents.learning.cloning import clone
-from vla_gym.agents.learning.config import CloneConfig, HeadConfig, preset
+from vla_gym.agents.learning.config import preset
 from vla_gym.agents.learning.demo_collection import collect_demos
 from vla_gym.agents.learning.feature_vec_env import FeatureVecEnv, make_feature_env
 from vla_gym.agents.learning.learners import make_learner
+from vla_gym.agents.learning.parts import make_env
 from vla_gym.agents.learning.resolution import resolve_config
-from vla_gym.agents.learning.training import make_env
 from vla_gym.agents.policies.heads import count_parameters
 from vla_gym.errors import CheckpointError, InvalidConfigError
 from vla_gym.skills import Expert

@@ -1,4 +1,4 @@
-"""Scenes that went wrong come up again."""
+"""Scenes of failed episodes occur again."""
 
 import gymnasium as gym
 import numpy as np
@@ -18,7 +18,7 @@ def venv():
     made.close()
 
 
-def begin(venv, times=1):
+def restart(venv, times=1):
     for _ in range(times):
         venv.reset()
     return [e.instruction for e in venv.unwrapped.episodes]
@@ -26,24 +26,24 @@ def begin(venv, times=1):
 
 def test_nothing_changes_until_something_has_failed(venv):
     venv.reset(seed=0)
-    plain = begin(venv)
+    plain = restart(venv)
     replay = FailureReplay(venv, share=1.0)
     venv.reset(seed=0)
-    assert begin(venv) == plain
+    assert restart(venv) == plain
     replay.note(EVERYONE, EVERYONE)
     assert not replay.scenes
 
 
-def test_failed_scenes_come_back_until_they_succeed(venv):
+def test_failed_scenes_occur_again_until_they_succeed(venv):
     replay = FailureReplay(venv, share=1.0, size=16)
     venv.reset(seed=0)
     failed = set()
     while len(replay.scenes) < 8:
         failed |= {e.instruction for e in venv.unwrapped.episodes}
-        begin(venv)
+        restart(venv)
         replay.note(EVERYONE, NOBODY)
-    begin(venv)
-    assert set(begin(venv)) <= failed  # all four are scenes tried again
+    restart(venv)
+    assert set(restart(venv)) <= failed  # all four repeat a scene
     before = len(replay.scenes)
     venv.reset()
     replay.note(EVERYONE, EVERYONE)
@@ -59,7 +59,7 @@ def test_no_more_scenes_are_kept_than_allowed(venv):
     assert len(replay.scenes) == 6
 
 
-def test_a_state_can_be_put_back(venv):
+def test_a_state_can_be_restored(venv):
     replay = FailureReplay(venv, share=0.5)
     venv.reset(seed=0)
     for _ in range(4):

@@ -9,8 +9,9 @@ from stable_baselines3 import SAC
 
 from tests.agents.fake import FakeExpert, FakeGrounder, FakePickPlace
 from tests.agents.sb3_double import FakeSB3VecEnv
+from vla_gym.agents.learning.algorithm_config import CloneConfig
 from vla_gym.agents.learning.cloning import clone
-from vla_gym.agents.learning.config import CloneConfig, preset
+from vla_gym.agents.learning.config import preset
 from vla_gym.agents.learning.demo_collection import OwnDemonstrator, collect_demos
 from vla_gym.agents.learning.demonstrations import Demos
 from vla_gym.agents.learning.feature_vec_env import FeatureVecEnv

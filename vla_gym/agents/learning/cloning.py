@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vla_gym.agents.learning.config import CloneConfig
+from vla_gym.agents.learning.algorithm_config import CloneConfig
 from vla_gym.agents.learning.demonstrations import Demos
 from vla_gym.agents.policies.action_tokens import N_MOTION, ActionTokens
 from vla_gym.agents.policies.actor_critics import SquashedGaussianHead

@@ -1,4 +1,4 @@
-"""Scenes that went wrong, tried again: learning spends its time where it still fails."""
+"""Failure replay: training repeats scenes in which episodes failed."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from vla_gym.envs.episode_source import Draw
 
 
 class FailureReplay:
-    """Lets a share of episodes begin as earlier ones that failed.
+    """Lets a share of episodes start with the scene of an earlier one that failed.
 
-    A scene is kept when its episode fails and let go when it succeeds, so that those few that are
-    hard come up far more often than by chance (after prioritised level replay, Jiang et al. 2021).
+    A scene is kept when its episode fails and dropped when it succeeds, so that hard scenes occur
+    more often than in random draws (after prioritised level replay, Jiang et al. 2021).
 
     Args:
-        venv: A `TabletopVectorEnv`; what it draws from now on is changed.
-        share: Share of episodes that are scenes tried again.
-        size: How many scenes are kept; the oldest goes first.
-        seed: Of the choices.
+        venv: A `TabletopVectorEnv`, whose later draws are changed.
+        share: Share of episodes that repeat a scene.
+        size: Largest number of scenes kept; the oldest are dropped first.
+        seed: Seed of the choices.
     """
 
     def __init__(self, venv: Any, share: float = 0.3, size: int = 256, seed: int = 0) -> None:
         self.share, self.size = share, size
         self.rng = np.random.default_rng(seed)
         self.scenes: list[ep.Episode] = []
-        """Those that failed last."""
+        """Scenes of failed episodes, oldest first."""
         self._now: list[ep.Episode | None] = [None] * venv.num_envs
         self._ended: list[ep.Episode | None] = [None] * venv.num_envs
         venv.unwrapped.source.add_drawer(self._draw)
 
     @property
     def progress(self) -> float:
-        """What is worth a curve: how many scenes are kept."""
+        """Scalar to log: the number of scenes kept."""
         return float(len(self.scenes))
 
     def note(self, done: NDArray[np.bool_], success: NDArray[np.bool_]) -> None:
-        """Learn how episodes ended whose worlds have begun anew since.
+        """Take in how episodes ended; the next ones have started.
 
         Args:
-            done: Shape (n,).
-            success: Shape (n,).
+            done: Sub-environments whose episode ended. Shape (n,).
+            success: Whether it succeeded. Shape (n,).
         """
         for i in np.flatnonzero(done):
             scene = self._ended[i]
@@ -60,18 +60,18 @@ class FailureReplay:
         return scene
 
     def get_state(self) -> dict[str, NDArray]:
-        """Everything needed to go on from here, as plain arrays."""
+        """The state, as plain arrays."""
         now = [scene for scene in self._now if scene is not None]
         kept = {id(scene): k for k, scene in enumerate(self.scenes)}
         return {
             "scenes": ep.pack(self.scenes),
             "now": ep.pack(now),
-            # a scene that is tried again is the very one that is kept
+            # a repeated scene is the same object as the one that is kept
             "kept": np.array([-2 if s is None else kept.get(id(s), -1) for s in self._now]),
         }
 
     def set_state(self, state: Mapping[str, NDArray]) -> None:
-        """Return to a state from `get_state`."""
+        """Restore a state from `get_state`."""
         self.scenes = ep.unpack(state["scenes"])
         rest = iter(ep.unpack(state["now"]))
         self._now = []

@@ -1,4 +1,4 @@
-"""Beginnings of episodes that lie nearer to success, for learning without demonstrations."""
+"""Reverse curriculum: episodes start close to success, for learning without demonstrations."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from vla_gym.world.objects import KINDS
 from vla_gym.world.views import View
 
 HOME = 3.0
-"""The beginning that episodes really have, see `Starts`."""
+"""The environment's own start, see `StartMover`."""
 
 
-class Starts:
-    """Puts worlds of a vector environment into other beginnings, numbered by what is left to do.
+class StartMover:
+    """Moves sub-environments to other starts, numbered by how much of the task is left.
 
-    From 0 to 1 the named thing is in the hand, first low over the other one, at 1 anywhere; from 1
-    to 2 it is in the hand ever lower over its own place; from 2 to 2.5 the open hand is about it,
-    turned across its sides, and then ever higher and less turned; from there to 3 ever nearer to
-    home. The scene and the sentence stay, and nothing is told about what to do there.
+    From 0 to 1 the gripper holds the object: at 0 low over the target, at 1 anywhere. From 1 to 2
+    it holds the object over the object's own position, at 2 at its height. From 2 to 2.5 the open
+    gripper is around the object, aligned with its sides, then ever higher and less aligned; from
+    there to 3 ever closer to the home pose. Scene and instruction stay as they are.
 
     Args:
         venv: A `TabletopVectorEnv`.
@@ -36,80 +36,78 @@ class Starts:
         self.core = venv.unwrapped
         self.solver = self.core.world.arm_solver()
 
-    def begin(self, i: int, at: float, rng: Generator) -> bool:
-        """Put one world, just reset, into another beginning.
+    def move(self, i: int, at: float, rng: Generator) -> bool:
+        """Move one sub-environment, just reset, to another start.
 
         Args:
-            i: World.
-            at: Which, from 0 to `HOME`.
-            rng: Chooses the place.
+            i: Sub-environment.
+            at: The start, from 0 to `HOME`.
+            rng: Chooses positions.
 
         Returns:
-            Whether it could be; if not, the world is left at home.
+            Whether it was possible; if not, the sub-environment stays at its own start.
         """
         if at >= HOME:
             return True
         core, world = self.core, self.core.world
-        thing, place = core.named_slots[i]
-        spec = core.episodes[i].binding.specs[thing]
+        obj, target = core.named_slots[i]
+        spec = core.episodes[i].binding.specs[obj]
         if not KINDS[spec.kind].graspable:
             return False
         pos = np.array(world.object_pos[i])
         anywhere = rng.uniform([0.38, -0.25, 0.10], [0.66, 0.25, 0.24])
-        there = pos[thing] + [*rng.normal(0.0, 0.004, 2), 0.0]
-        there[2] = max(there[2], 0.016)
+        at_object = pos[obj] + [*rng.normal(0.0, 0.004, 2), 0.0]
+        at_object[2] = max(at_object[2], 0.016)
         turn = 0.0
         if at <= 1.0:
-            rim = pos[place, 2] + core.episodes[i].binding.specs[place].half_height
-            over = np.array([*(pos[place, :2] + rng.normal(0.0, 0.01, 2)), rim])
+            rim = pos[target, 2] + core.episodes[i].binding.specs[target].half_height
+            over = np.array([*(pos[target, :2] + rng.normal(0.0, 0.01, 2)), rim])
             over[2] += rng.uniform(0.015, 0.05)
-            goal = over + at * (anywhere - over) if place != thing else anywhere
+            goal = over + at * (anywhere - over) if target != obj else anywhere
         elif at <= 2.0:
-            goal = there + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
+            goal = at_object + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
         else:
-            up, away = min(2 * (at - 2.0), 1.0), max(2 * (at - 2.5), 0.0)
-            goal = there + [0.0, 0.0, up * HOVER]
-            goal += away * (np.array(world.robot.home_tcp) - goal)
+            up, back = min(2 * (at - 2.0), 1.0), max(2 * (at - 2.5), 0.0)
+            goal = at_object + [0.0, 0.0, up * HOVER]
+            goal += back * (np.array(world.robot.home_tcp) - goal)
             view = View.of(world, core.named_slots[:, 0])
             turn = (1.0 - up) * grasp_turn(view, HOME_TOOL)[i]
-        qpos, off = self.solver.solve(
+        qpos, error = self.solver.solve(
             goal, world.home_qpos, quat_to_mat(quat_about("z", turn)) @ TOOL_DOWN
         )
-        if off > 0.01:
+        if error > 0.01:
             return False
-        self._place(
-            i, int(thing), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0
-        )
+        self._place(i, int(obj), qpos, 2 * KINDS[spec.kind].half_extents[1] * spec.scale, at <= 2.0)
         return True
 
-    def _place(self, i: int, thing: int, qpos: NDArray, width: float, held: bool) -> None:
+    def _place(self, i: int, obj: int, qpos: NDArray, width: float, held: bool) -> None:
         world, ids = self.core.world, np.array([i])
         if held:
             pos, quat = np.array(world.object_pos[ids]), np.array(world.object_quat[ids])
-            pos[0, thing], quat[0, thing] = self.solver.tool(qpos)[0], [1.0, 0.0, 0.0, 0.0]
-            begun = world.start_pos[i].copy()
+            pos[0, obj], quat[0, obj] = self.solver.tool(qpos)[0], [1.0, 0.0, 0.0, 0.0]
+            start_pos = world.start_pos[i].copy()
             world.place(ids, pos, quat)
-            world.start_pos[i] = begun
+            world.start_pos[i] = start_pos
         world.reset_robot(ids, qpos, width if held else None)
         if held:
-            world.ctrl[i, world.n_arm] = 0.0  # the fingers press
+            world.ctrl[i, world.n_arm] = 0.0  # the fingers close on the object
         world.forward(ids)
 
 
 class ReverseCurriculum(Listener):
-    """Moves the beginning backwards from success, as far as it is mastered.
+    """Moves the start of episodes backwards from success, as the policy improves.
 
-    Most episodes begin near the frontier, the others anywhere between it and success. Every
-    `look` episodes near the frontier it moves on if enough of them succeeded, back if hardly any
-    did (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
+    Most episodes start near the frontier, the others anywhere between it and success. After every
+    `window` episodes near the frontier it advances if enough of them succeeded, and retreats if
+    hardly any did (reverse curricula: Florensa et al. 2017; Tao et al. 2024).
 
     Args:
-        venv: A `TabletopVectorEnv`; episodes that it begins from now on are changed.
-        seed: Of the choices.
-        step: How far the frontier moves.
-        mastered: Success rate from which it moves on.
-        hopeless: Success rate below which it moves back.
-        look: Episodes between moves.
+        venv: A `TabletopVectorEnv`, whose later episodes are changed.
+        seed: Seed of the choices.
+        step: Length of a move of the frontier.
+        advance: Success rate from which it advances.
+        retreat: Success rate below which it retreats.
+        window: Episodes between moves.
     """
 
     def __init__(
@@ -117,47 +115,47 @@ class ReverseCurriculum(Listener):
         venv: Any,
         seed: int = 0,
         step: float = 0.1,
-        mastered: float = 0.6,
-        hopeless: float = 0.1,
-        look: int = 64,
+        advance: float = 0.6,
+        retreat: float = 0.1,
+        window: int = 64,
     ) -> None:
-        self.starts, self.rng = Starts(venv), np.random.default_rng(seed)
-        self.step, self.mastered, self.hopeless, self.look = step, mastered, hopeless, look
+        self.mover, self.rng = StartMover(venv), np.random.default_rng(seed)
+        self.step, self.advance, self.retreat, self.window = step, advance, retreat, window
         n = venv.num_envs
         self.at, self._ended = np.full(n, HOME), np.full(n, HOME)
         self._state = np.array([step, 0.0, 0.0])  # frontier, episodes near it, successes
-        self.starts.core.add_listener(self)
+        self.mover.core.add_listener(self)
 
     @property
     def frontier(self) -> float:
-        """The beginning that is being learnt, from 0 to `HOME`."""
+        """The start that is being learnt, from 0 to `HOME`."""
         return float(self._state[0])
 
     @property
     def progress(self) -> float:
-        """What is worth a curve."""
+        """Scalar to log: the frontier."""
         return self.frontier
 
     def note(self, done: NDArray[np.bool_], success: NDArray[np.bool_]) -> None:
-        """Learn how episodes ended whose worlds have begun anew since.
+        """Take in how episodes ended; the next ones have started.
 
         Args:
-            done: Shape (n,).
-            success: Shape (n,).
+            done: Sub-environments whose episode ended. Shape (n,).
+            success: Whether it succeeded. Shape (n,).
         """
         near = done & (self._ended >= self._near)
         self._state[1:] += near.sum(), (near & success).sum()
-        if self._state[1] >= self.look:
+        if self._state[1] >= self.window:
             rate = self._state[2] / self._state[1]
-            move = self.step * (float(rate >= self.mastered) - float(rate < self.hopeless))
+            move = self.step * (float(rate >= self.advance) - float(rate < self.retreat))
             self._state[:] = np.clip(self.frontier + move, self.step, HOME), 0.0, 0.0
 
     def get_state(self) -> dict[str, NDArray]:
-        """Everything needed to go on from here, as copies of plain arrays."""
+        """The state, as copies of plain arrays."""
         return {"state": self._state.copy(), "at": self.at.copy(), "ended": self._ended.copy()}
 
     def set_state(self, state: Mapping[str, NDArray]) -> None:
-        """Return to a state from `get_state`."""
+        """Restore a state from `get_state`."""
         self._state[:], self.at[:], self._ended[:] = (state[k] for k in ("state", "at", "ended"))
 
     @property
@@ -175,6 +173,6 @@ class ReverseCurriculum(Listener):
         for i in ids:
             low = self._near if self.rng.random() < 0.7 else 0.0
             at = float(self.rng.uniform(low, self.frontier))
-            could = self.starts.begin(int(i), at, self.rng)
-            # what could not be arranged counts for nothing but home
-            self.at[i] = at if could else (HOME if self.frontier >= HOME else -1.0)
+            moved = self.mover.move(int(i), at, self.rng)
+            # one that could not be moved counts only once the frontier is at home
+            self.at[i] = at if moved else (HOME if self.frontier >= HOME else -1.0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vla_gym.agents.learning import training_state
 from vla_gym.agents.learning.cloning import clone
 from vla_gym.agents.learning.config import TrainConfig, to_dict
@@ -14,6 +12,7 @@ from vla_gym.agents.learning.demo_collection import gather_demos
 from vla_gym.agents.learning.demonstrations import Demos
 from vla_gym.agents.learning.feature_vec_env import FeatureVecEnv, make_feature_env
 from vla_gym.agents.learning.learners import Learner, make_learner
+from vla_gym.agents.learning.parts import make_env, make_policy
 from vla_gym.agents.learning.resolution import head_of, resolve_config
 from vla_gym.agents.learning.run_callback import (
     Interrupted,
@@ -33,7 +32,6 @@ from vla_gym.agents.policies.checkpoint import (
 from vla_gym.agents.policies.checkpoint_folder import check_fits, read_meta
 from vla_gym.agents.policies.heads import count_parameters
 from vla_gym.agents.policies.policy import Policy
-from vla_gym.envs.registration import make_vec
 from vla_gym.evaluation import EvalResult
 from vla_gym.evaluation.episode_video import record_videos
 from vla_gym.evaluation.protocol import evaluate
@@ -72,36 +70,6 @@ def train(config: TrainConfig) -> Path:
             loop.learn()
             loop.test()
     return run.folder
-
-
-def make_env(config: TrainConfig, split: str = "train", num_envs: int | None = None) -> Any:
-    """The vector environment of a run, with only the images that its policy observes.
-
-    Args:
-        config: The options.
-        split: Stream of seeds: "train", "validation" or "test".
-        num_envs: Number of sub-environments; None takes the configuration's.
-
-    Raises:
-        UnknownNameError: If there is no such environment.
-    """
-    n, cameras = num_envs or config.num_envs, head_of(config).images
-    return make_vec(config.env, n, split=split, cameras=cameras)
-
-
-def make_policy(config: TrainConfig, encoder: Any) -> PolicyBlueprint:
-    """The policy of a resolved configuration, without weights.
-
-    Learning may use `config.threads` from here on; the encoder keeps the threads that it found.
-
-    Args:
-        config: The configuration.
-        encoder: The frozen CLIP model, or None.
-    """
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    head = head_of(config)
-    return PolicyBlueprint(head, head.policy_spec(config.env), encoder)
 
 
 class TrainingLoop:
