@@ -10,14 +10,14 @@ import gymnasium as gym
 
 import vla_gym  # noqa: F401  registers the environments
 from vla_gym.evaluation.protocol import run_episodes
-from vla_gym.planner.client import ChatClient, Settings
+from vla_gym.planner.client import ChatClient, ChatSettings
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.drivers import SkillDriver
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.llm import LanguagePlanner
 
 model, url = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
-client = ChatClient(Settings(model, url, os.environ.get("OPENAI_API_KEY")))
+client = ChatClient(ChatSettings(model, url, os.environ.get("OPENAI_API_KEY")))
 venv = gym.make_vec("VLASequence-v0", num_envs=2, vectorization_mode="vector_entry_point",
                     cameras=(), safety="clip")  # fmt: skip
 policy = HierarchicalPolicy(venv, Decider(LanguagePlanner(client, "few-shot")), SkillDriver(venv))

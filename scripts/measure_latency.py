@@ -20,7 +20,7 @@ from vla_gym.planner.drivers import PolicyDriver
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.latency import Latency
-from vla_gym.planner.requests import Reply, Request
+from vla_gym.planner.requests import PlanRequest, Reply
 
 FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "latency.json"
 
@@ -48,7 +48,7 @@ class Thinker:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def plan(self, request: Request) -> Reply:
+    def plan(self, request: PlanRequest) -> Reply:
         """Wait, then answer."""
         time.sleep(self.seconds)
         return GrammarPlanner().plan(request)

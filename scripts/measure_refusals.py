@@ -15,7 +15,7 @@ from vla_gym.evaluation.records import rate
 from vla_gym.io import write_json
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.grammar import GrammarPlanner
-from vla_gym.planner.requests import Request
+from vla_gym.planner.requests import PlanRequest
 from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken_scene
 from vla_gym.vlm.encoder import ClipEncoder
@@ -53,7 +53,7 @@ def main(config: RefusalConfig) -> None:
             for i in range(n):
                 text = core.instructions[i]
                 scene = alone(core, i, text) if see == "clip" else scene_of(core, i)
-                decision = decider.decide(Request(text, scene, np.array(obs["image"][i])))
+                decision = decider.decide(PlanRequest(text, scene, np.array(obs["image"][i])))
                 refused += not decision.plan.feasible
             rows.append({"task": name, "sees": see, "n": n, "refused": rate(refused, n)})
             print(name, see, refused, "of", n, flush=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.planner.check import Embodiment
-from vla_gym.planner.plan import SKILLS
 from vla_gym.safety import SAFETY_MODES
+from vla_gym.skills import step_kinds
 
 from .text import DOCS, RESULTS, filled, load_json, table
 
@@ -107,7 +107,9 @@ def modes() -> str:
 
 def skills() -> str:
     """The skills that plans are made of."""
-    return table(("skill", "what it does"), [[f"`{k}`", v] for k, v in SKILLS.items()])
+    return table(
+        ("skill", "what it does"), [[f"`{kind.name}`", kind.description] for kind in step_kinds()]
+    )
 
 
 def limits() -> str:

@@ -11,15 +11,15 @@ from vla_gym.errors import PlannerUnavailableError
 from vla_gym.planner.check import Embodiment, check
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.plan import Plan
-from vla_gym.planner.requests import Reply, Request
-from vla_gym.planner.scene import Scene, Thing
+from vla_gym.planner.requests import PlanRequest, Reply
+from vla_gym.planner.scene import Scene, SceneObject
 from vla_gym.robots.panda import PANDA
 from vla_gym.skills import Step
 
 
 def with_cube(**changes):
-    cube = replace(SCENE.things[0], **changes)
-    return Scene((cube, *SCENE.things[1:]), SCENE.held)
+    cube = replace(SCENE.objects[0], **changes)
+    return Scene((cube, *SCENE.objects[1:]), SCENE.held)
 
 
 def test_a_good_plan_has_no_problems():
@@ -43,14 +43,14 @@ def test_the_body_cannot_do_it(scene, words):
 
 
 def test_height():
-    high = Scene((SCENE.things[0], replace(SCENE.things[1], pos=(0.5, -0.1, 0.53))))
+    high = Scene((SCENE.objects[0], replace(SCENE.objects[1], pos=(0.5, -0.1, 0.53))))
     assert any("above the workspace" in p.text for p in check(replace(GOOD, avoid=()), high))
 
 
 def test_another_robot_has_other_limits():
     short = Embodiment(robot=replace(PANDA, reach=0.3))
     assert any("reach" in p.text for p in check(GOOD, SCENE, short))
-    assert "reaches 0.3 m" in short.told()
+    assert "reaches 0.3 m" in short.describe()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ class Scripted:
         return Reply(reply, completion_tokens=3)
 
 
-ASK = Request("put the red cube in the blue bowl", SCENE)
+ASK = PlanRequest("put the red cube in the blue bowl", SCENE)
 
 
 def test_is_told_what_was_wrong_and_asked_again():
@@ -152,4 +152,4 @@ def test_things_seen_before_may_be_covered_now():
 def test_a_thing_without_place_is_named_in_the_error():
     with pytest.raises(ValueError, match="blue moon"):
         SCENE.find("blue moon")
-    assert Thing("x", "cube", "red").top == pytest.approx(0.021)
+    assert SceneObject("x", "cube", "red").top == pytest.approx(0.021)

@@ -15,15 +15,15 @@ pytest.importorskip("openai", reason="the openai library is not installed")
 from tests.planner.test_plan import GOOD, NAMES, SCENE
 from vla_gym.errors import InvalidConfigError, PlannerUnavailableError, UnknownNameError
 from vla_gym.planner.check import Embodiment
-from vla_gym.planner.client import ChatClient, Settings
+from vla_gym.planner.client import ChatClient, ChatSettings
 from vla_gym.planner.decide import Decider
 from vla_gym.planner.llm import LanguagePlanner
 from vla_gym.planner.local import LocalServer, reason_absent
 from vla_gym.planner.plan import parse_plan, schema
 from vla_gym.planner.prompts import PROMPTING, examples, messages
-from vla_gym.planner.requests import Request
+from vla_gym.planner.requests import PlanRequest
 
-ASK = Request("put the red cube in the blue bowl", SCENE)
+ASK = PlanRequest("put the red cube in the blue bowl", SCENE)
 
 
 def completion(text, prompt=100, out=20):
@@ -71,7 +71,7 @@ class Server:
 
 
 def client(server, **kwargs):
-    return ChatClient(Settings("m", server.url, timeout=5.0, **kwargs))
+    return ChatClient(ChatSettings("m", server.url, timeout=5.0, **kwargs))
 
 
 def test_plans_tokens_and_cost_are_accounted():
@@ -132,7 +132,7 @@ def test_a_broken_server_ends_without_motion(answer):
 
 
 def test_no_server_and_a_server_that_hangs():
-    c = ChatClient(Settings("m", "http://127.0.0.1:9/v1", timeout=1.0, retries=0))
+    c = ChatClient(ChatSettings("m", "http://127.0.0.1:9/v1", timeout=1.0, retries=0))
     with pytest.raises(PlannerUnavailableError):
         c.ask([{"role": "user", "content": "x"}], {})
 
@@ -141,7 +141,7 @@ def test_no_server_and_a_server_that_hangs():
         return 200, completion("{}")
 
     with Server(hang) as server:
-        c = ChatClient(Settings("m", server.url, timeout=0.3, retries=0))
+        c = ChatClient(ChatSettings("m", server.url, timeout=0.3, retries=0))
         begun = time.monotonic()
         with pytest.raises(PlannerUnavailableError, match="Timeout"):
             c.ask([{"role": "user", "content": "x"}], {})
@@ -161,14 +161,14 @@ def test_the_same_question_is_answered_from_the_cache(tmp_path):
             c = client(server, cache=tmp_path)
             assert Decider(LanguagePlanner(c)).decide(ASK).plan == GOOD
             assert (c.account.calls, c.account.cached) == (calls, cached)
-        other = Request("put the red cube on the blue bowl", SCENE)
+        other = PlanRequest("put the red cube on the blue bowl", SCENE)
         Decider(LanguagePlanner(c)).decide(other)
     assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("prompting", PROMPTING)
 def test_prompts_tell_limits_things_and_skills(prompting):
-    talk = messages(ASK, Embodiment(), prompting, picture=False)
+    talk = messages(ASK, Embodiment(), prompting, with_image=False)
     text = json.dumps(talk)
     for word in (
         "0.855",
@@ -192,32 +192,39 @@ def test_examples_are_valid_plans_of_training_scenes():
 
 
 def test_pictures_go_along_if_wanted():
-    ask = Request("x", SCENE, np.zeros((8, 8, 3), np.uint8))
-    blind = messages(ask, Embodiment(), "zero-shot", picture=False)[-1]["content"]
-    seeing = messages(ask, Embodiment(), "zero-shot", picture=True)[-1]["content"]
+    ask = PlanRequest("x", SCENE, np.zeros((8, 8, 3), np.uint8))
+    blind = messages(ask, Embodiment(), "zero-shot", with_image=False)[-1]["content"]
+    seeing = messages(ask, Embodiment(), "zero-shot", with_image=True)[-1]["content"]
     assert isinstance(blind, str)
     assert seeing[1]["image_url"]["url"].startswith("data:image/png;base64,")
 
 
 def test_wrong_settings_are_told():
     with pytest.raises(UnknownNameError, match="json_schema"):
-        Settings("m", structured="yaml")
+        ChatSettings("m", structured="yaml")
     with pytest.raises(InvalidConfigError, match="OPENAI_API_KEY"):
-        ChatClient(Settings("gpt"))
+        ChatClient(ChatSettings("gpt"))
     with pytest.raises(UnknownNameError, match="few-shot"):
-        LanguagePlanner(ChatClient(Settings("m", "http://x/v1")), "one-shot")
+        LanguagePlanner(ChatClient(ChatSettings("m", "http://x/v1")), "one-shot")
 
 
 @pytest.mark.skipif(bool(reason_absent()), reason=reason_absent() or "-")
 def test_a_real_model_keeps_to_the_schema():
     """Plumbing, constrained decoding, accounts; how good its plans are is measured elsewhere."""
     with LocalServer() as server:
-        c = ChatClient(Settings(server.model, server.base_url, timeout=250.0, retries=0))
+        c = ChatClient(ChatSettings(server.model, server.base_url, timeout=250.0, retries=0))
         decision = Decider(LanguagePlanner(c, "zero-shot"), tries=1).decide(ASK)
         assert decision.schema_valid
         assert c.account.prompt_tokens > 300 and c.account.completion_tokens > 5
-        free = ChatClient(Settings(server.model, server.base_url, structured="none", timeout=250.0,
-                                   retries=0, max_tokens=30))  # fmt: skip
+        settings = ChatSettings(
+            server.model,
+            server.base_url,
+            structured="none",
+            timeout=250.0,
+            retries=0,
+            max_tokens=30,
+        )
+        free = ChatClient(settings)
         loose = Decider(LanguagePlanner(free), tries=1).decide(ASK)
         assert not loose.schema_valid and loose.problems[0][0].text
     with pytest.raises(PlannerUnavailableError):

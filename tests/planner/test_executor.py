@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import gymnasium as gym
@@ -21,7 +22,7 @@ from vla_gym.planner.jobs import jobs_of
 from vla_gym.planner.latency import Latency
 from vla_gym.planner.measure import measure
 from vla_gym.planner.plan import Plan, parse_plan
-from vla_gym.planner.requests import Reply, Request
+from vla_gym.planner.requests import PlanRequest, Reply
 from vla_gym.planner.scene import scene_of
 from vla_gym.skills import Step
 
@@ -85,7 +86,7 @@ def test_sequence_keeps_the_order_of_the_sentence():
     venv.reset(seed=3)
     scene = scene_of(venv, 0)
     plan = parse_plan(
-        GrammarPlanner().plan(Request(venv.unwrapped.instructions[0], scene)).text, scene.names
+        GrammarPlanner().plan(PlanRequest(venv.unwrapped.instructions[0], scene)).text, scene.names
     )
     roles = venv.unwrapped.episodes[0].binding.roles
     placed = [scene.find(s.object).slot for s in plan.steps if s.skill == "place"]
@@ -106,7 +107,7 @@ class Stubborn:
     def plan(self, request):
         self.requests.append(request)
         if not request.failure:
-            spare = next(t for t in request.scene.things if t.kind == "cube")
+            spare = next(t for t in request.scene.objects if t.kind == "cube")
             return Reply(Plan((Step("lift", spare.name),)).to_json())
         return GrammarPlanner().plan(request)
 
@@ -125,7 +126,7 @@ def test_a_failed_step_is_planned_anew():
         def plan(self, request):
             self.requests.append(request)
             if not request.failure:
-                target = next(t for t in request.scene.things if t.kind == "bottle")
+                target = next(t for t in request.scene.objects if t.kind == "bottle")
                 return Reply(Plan((Step("press", target.name),)).to_json())
             return GrammarPlanner().plan(request)
 
@@ -184,31 +185,38 @@ def test_a_thing_that_moved_before_its_turn_is_grounded_anew():
 
 
 class Slow:
-    """The grammar's planner, taking its time."""
+    """The grammar's planner, which answers when it is allowed to."""
 
     name, tries = "slow", 1
 
+    def __init__(self):
+        self.may_answer = threading.Event()
+
     def plan(self, request):
-        time.sleep(1.0)
+        assert self.may_answer.wait(60.0)
         return GrammarPlanner().plan(request)
 
 
 def test_the_hand_holds_still_while_the_planner_thinks_and_the_loop_goes_on():
-    venv = make("PickPlace", 1, horizon=400)
-    policy = HierarchicalPolicy(venv, Decider(Slow()), SkillDriver(venv), wait=False)
+    venv = make("PickPlace", 1, horizon=2_000)
+    planner, asked = Slow(), time.perf_counter()
+    policy = HierarchicalPolicy(venv, Decider(planner), SkillDriver(venv), wait=False)
     obs, _ = venv.reset(seed=0)
     policy.reset(np.ones(1, bool), obs)
     start, waiting = venv.unwrapped.world.tcp_pos.copy(), 0
-    while policy.state[0] == 0 and waiting < 5_000:
+    while policy.state[0] == 0 and waiting < 1_500:
         action = policy.act(obs)
         if policy.state[0] == 0:
             assert not action[:, :6].any()
             assert np.abs(venv.unwrapped.world.tcp_pos - start).max() < 1e-3
             obs, *_ = venv.step(action)
             waiting += 1
-            if waiting > 300:
-                time.sleep(0.005)
-    assert waiting > 5 and policy.reports[0].decisions
+        if waiting == 50 and not planner.may_answer.is_set():
+            time.sleep(max(0.0, 1.05 - (time.perf_counter() - asked)))
+            planner.may_answer.set()
+        elif waiting > 50:
+            time.sleep(0.005)
+    assert waiting >= 50 and policy.reports[0].decisions
     assert policy.latency["planner"].seconds[0] > 1.0
     assert np.percentile(policy.latency["control"].seconds, 50) < 0.1
     policy.close()

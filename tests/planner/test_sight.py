@@ -15,7 +15,7 @@ from vla_gym.planner.drivers import by_predicates
 from vla_gym.planner.grammar import GrammarPlanner
 from vla_gym.planner.jobs import jobs_of
 from vla_gym.planner.plan import parse_plan
-from vla_gym.planner.requests import Request
+from vla_gym.planner.requests import PlanRequest
 from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken_scene
 from vla_gym.planner.verify import by_clip
@@ -43,12 +43,12 @@ def test_what_is_there_is_seen_where_it_is(sight):
     for i in range(N):
         scene = scene_of(venv, i)
         places, confidence = sight.judge(
-            obs["image"][i], [NounPhrase(t.kind, t.colour) for t in scene.things]
+            obs["image"][i], [NounPhrase(t.kind, t.colour) for t in scene.objects]
         )
         sure += confidence.tolist()
         off += [
             np.linalg.norm(np.subtract(t.pos[:2], p))
-            for t, p in zip(scene.things, places, strict=True)
+            for t, p in zip(scene.objects, places, strict=True)
         ]
     assert np.mean(np.array(sure) > THRESHOLD) > 0.93 and np.median(off) < 0.03
 
@@ -59,7 +59,7 @@ def test_what_is_not_there_is_doubted(sight):
     wrong = []
     for i in range(N):
         scene = scene_of(venv, i)
-        there = {(t.colour, t.kind) for t in scene.things}
+        there = {(t.colour, t.kind) for t in scene.objects}
         absent = [
             NounPhrase(k, c)
             for c in ("red", "blue", "yellow")
@@ -75,14 +75,14 @@ def test_a_listed_thing_that_clip_does_not_see_stops_the_plan(sight):
     obs, _ = venv.reset(seed=1)
     scene, blank = scene_of(venv, 0), np.full_like(obs["image"][0], 168)
     decider = Decider(GrammarPlanner(), sight=sight.confidence)
-    assert decider.needs_picture
+    assert decider.needs_image
     sentence = venv.unwrapped.instructions[0]
-    assert decider.decide(Request(sentence, scene, obs["image"][0])).plan.feasible
-    decision = decider.decide(Request(sentence, scene, blank))
+    assert decider.decide(PlanRequest(sentence, scene, obs["image"][0])).plan.feasible
+    decision = decider.decide(PlanRequest(sentence, scene, blank))
     assert not decision.plan.feasible
     assert decision.problems[0][0].check == "grounding" and decision.confidence
-    with pytest.raises(InvalidConfigError, match="picture"):
-        sight.confidence(Request(sentence, scene))
+    with pytest.raises(InvalidConfigError, match="image"):
+        sight.confidence(PlanRequest(sentence, scene))
 
 
 def test_a_scene_of_what_is_spoken_of(sight):
@@ -92,7 +92,7 @@ def test_a_scene_of_what_is_spoken_of(sight):
     for i in range(N):
         scene = source(venv.unwrapped, i, venv.unwrapped.instructions[i])
         roles = venv.unwrapped.episodes[i].binding.roles
-        right += {t.slot for t in scene.things} == set(roles.values())
+        right += {t.slot for t in scene.objects} == set(roles.values())
     assert right >= N - 2
 
 
@@ -106,7 +106,7 @@ def test_clip_judges_whether_a_thing_lies_in_another(sight):
     core, judge = venv.unwrapped, by_clip(sight)
     scenes = [scene_of(core, i) for i in range(N)]
     replies = [
-        GrammarPlanner().plan(Request(core.instructions[i], scenes[i])).text for i in range(N)
+        GrammarPlanner().plan(PlanRequest(core.instructions[i], scenes[i])).text for i in range(N)
     ]
     jobs = [
         jobs_of(parse_plan(r, s.names), s, whole=True)[-1]

@@ -131,7 +131,7 @@ def make_planner(config: PlanConfig) -> tuple[Planner, Callable[[], None]]:
         from vla_gym.planner.grammar import GrammarPlanner
 
         return GrammarPlanner(), lambda: None
-    from vla_gym.planner.client import ChatClient, Settings
+    from vla_gym.planner.client import ChatClient, ChatSettings
     from vla_gym.planner.llm import LanguagePlanner
 
     m, close = config.model, lambda: None
@@ -145,7 +145,7 @@ def make_planner(config: PlanConfig) -> tuple[Planner, Callable[[], None]]:
         raise InvalidConfigError(
             "No model is given. Name it with --model.name, and its server with --model.base-url."
         )
-    settings = Settings(
+    settings = ChatSettings(
         name, url, os.environ.get(m.api_key_env), m.structured, m.timeout, m.retries, m.max_tokens,
         m.price_in, m.price_out, m.cache,
     )  # fmt: skip

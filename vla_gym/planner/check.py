@@ -1,25 +1,22 @@
-"""Whether a plan can be carried out here: order of steps, the arm's limits, what is there."""
+"""Checks before execution: order of the steps, limits of the arm, objects that are there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from vla_gym.planner.plan import Plan, Problem
-from vla_gym.planner.scene import Scene, Thing
+from vla_gym.planner.scene import Scene, SceneObject
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import Limits
-from vla_gym.skills import Step
+from vla_gym.skills import Step, StepKind, step_kind
 from vla_gym.vlm import THERE as THRESHOLD
 from vla_gym.world.objects import KINDS
 
-_TAKEN = ("grasp", "lift", "move", "place", "stand_up")
-_HAND_FREE = ("approach", "grasp", "push", "slide", "press", "open", "close", "stand_up")
-_NEEDS_HELD = ("lift", "move", "place", "release")
 _SPARE = 0.004
-"""Room that the opened fingers need on top of a thing's width [m]."""
+"""Opening that the fingers need beyond the width of an object [m]."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class Embodiment:
         """Widest opening of the gripper [m]."""
         return self.robot.gripper.opening
 
-    def told(self) -> str:
-        """The limits in words."""
+    def describe(self) -> str:
+        """The limits, for prompts."""
         low, high = np.array(self.limits.workspace_low), np.array(self.limits.workspace_high)
         x, y, z = self.robot.shoulder
         return (
@@ -57,14 +54,14 @@ def check(
     confidence: Mapping[str, float] | None = None,
     threshold: float = THRESHOLD,
 ) -> list[Problem]:
-    """Look for reasons not to execute a plan.
+    """Find reasons not to execute a plan.
 
     Args:
-        plan: The plan; one that says it is not feasible has none.
+        plan: The plan; one that is not feasible has no problems.
         scene: What was detected.
         body: What the arm can do.
-        confidence: Name -> how sure CLIP is that it is there, [0, 1]; None if it was not asked.
-        threshold: From which confidence a thing counts as there.
+        confidence: Name -> CLIP's confidence that it is there, [0, 1]; None if it was not asked.
+        threshold: Confidence from which an object counts as there.
 
     Returns:
         Problems, in the order of the steps.
@@ -80,13 +77,13 @@ def check(
     for name in dict.fromkeys(n for s in plan.steps for n in (s.object, s.target) if n):
         sure = 1.0 if confidence is None else confidence.get(name, 0.0)
         if sure < threshold:
-            text = f"the {name} is not seen in the picture (confidence {sure:.2f})"
+            text = f"the {name} is not seen in the image (confidence {sure:.2f})"
             problems.append(Problem("grounding", text, {name: sure}))
     return problems
 
 
 def _consistent(plan: Plan) -> list[Problem]:
-    """Whether a plan has steps just when it says that it can be done."""
+    """A feasible plan has steps, any other has none."""
     if plan.feasible:
         return [Problem("order", "the plan is called feasible but has no steps")]
     if plan.steps:
@@ -95,40 +92,42 @@ def _consistent(plan: Plan) -> list[Problem]:
 
 
 def _order(plan: Plan, scene: Scene) -> list[Problem]:
-    """Whether each step finds the hand as it needs it."""
+    """Whether the hand is free or holds the object before each step, as it has to be."""
     held, placed, out = scene.held, False, []
     for k, step in enumerate(plan.steps, 1):
-        name, here = step.object, f"step {k}, {step}:"
-        fault = ""
+        name, kind, problem = step.object, step_kind(step.skill), ""
         if step.target == name:
-            fault = "object and target are the same thing"
-        elif step.skill in _HAND_FREE and held is not None:
-            fault = f"the hand still holds the {held}; release it first"
-        elif step.skill in _NEEDS_HELD and held != name:
-            fault = f"the hand does not hold the {name}; grasp it first"
+            problem = "object and target are the same thing"
+        elif kind.hand == "free" and held is not None:
+            problem = f"the hand still holds the {held}; release it first"
+        elif kind.hand == "holding" and held != name:
+            problem = f"the hand does not hold the {name}; grasp it first"
         elif {name, step.target} & set(plan.avoid):
-            fault = "it uses a thing that the plan wants to keep away from"
-        if fault:
-            out.append(Problem("order", f"{here} {fault}"))
-        held = name if step.skill == "grasp" else None if step.skill == "release" else held
-        placed = step.skill == "place" or (placed and step.skill != "release")
+            problem = "it uses a thing that the plan wants to keep away from"
+        if problem:
+            out.append(Problem("order", f"step {k}, {step}: {problem}"))
+        held = {"holding": name, "free": None, None: held}[kind.hand_after]
+        placed = bool(kind.whole) or (placed and kind.hand_after != "free")
     if placed and held is not None:
         out.append(Problem("order", f"the plan ends with the {held} placed but not released"))
     return out
 
 
 def _reachable(step: Step, scene: Scene, body: Embodiment) -> list[str]:
-    """What the arm cannot do about a step."""
-    thing = scene.find(step.object)
+    """Limits of the arm that a step exceeds, and why its objects do not suit it."""
+    kind, obj = step_kind(step.skill), scene.find(step.object)
     target = scene.find(step.target) if step.target else None
-    found = [fault for test in _TESTS for fault in test(step, thing, target, body)]
-    return found
+    misuse = kind.misuse(step, obj.kind, target.kind if target else None)
+    out = _outside(kind, obj, target, body) + _not_graspable(kind, obj, body)
+    return [*out, misuse] if misuse else out
 
 
-def _within(step: Step, thing: Thing, target: Thing | None, body: Embodiment) -> list[str]:
-    spots = {thing.name: np.array(thing.pos)}
-    if target is not None and step.skill != "slide":  # what is slid leaves the hand
-        z = target.top + (thing.half_extents[2] if step.skill in ("move", "place") else 0.0)
+def _outside(
+    kind: StepKind, obj: SceneObject, target: SceneObject | None, body: Embodiment
+) -> list[str]:
+    spots = {obj.name: np.array(obj.pos)}
+    if target is not None and kind.hand_reaches_target:
+        z = target.top + (obj.half_extents[2] if kind.hand == "holding" else 0.0)
         spots[target.name] = np.array([*target.pos[:2], z])
     out, limits = [], body.limits
     for name, at in spots.items():
@@ -145,30 +144,12 @@ def _within(step: Step, thing: Thing, target: Thing | None, body: Embodiment) ->
     return out
 
 
-def _graspable(step: Step, thing: Thing, target: Thing | None, body: Embodiment) -> list[str]:
-    if step.skill not in _TAKEN:
+def _not_graspable(kind: StepKind, obj: SceneObject, body: Embodiment) -> list[str]:
+    if not kind.takes:
         return []
-    if thing.mass > body.robot.payload:
-        return [f"{thing.mass:.1f} kg are too heavy for a payload of {body.robot.payload} kg"]
-    width = 2 * min(thing.half_extents[:2])
+    if obj.mass > body.robot.payload:
+        return [f"{obj.mass:.1f} kg are too heavy for a payload of {body.robot.payload} kg"]
+    width = 2 * min(obj.half_extents[:2])
     if width + _SPARE > body.opening:
         return [f"it is {width:.3f} m wide, and the gripper opens {body.opening:.3f} m"]
-    return [] if KINDS[thing.kind].graspable else ["the gripper finds no hold on it"]
-
-
-def _suits(step: Step, thing: Thing, target: Thing | None, body: Embodiment) -> list[str]:
-    out = []
-    if step.skill in ("open", "close") and thing.kind != "drawer":
-        out.append("only drawers open and close")
-    if step.skill == "press" and thing.kind != "button":
-        out.append("only buttons can be pressed")
-    if step.skill in ("push", "slide") and target is not None and not KINDS[target.kind].mark:
-        out.append(f"things are pushed onto mats, and the {target.name} is none")
-    kind = KINDS[target.kind] if target is not None else None
-    if step.skill == "place" and step.relation == "in" and kind and not kind.container:
-        out.append(f"nothing can be put in the {target.name if target else ''}")
-    return out
-
-
-_Test = Callable[[Step, Thing, "Thing | None", Embodiment], list[str]]
-_TESTS: tuple[_Test, ...] = (_within, _graspable, _suits)
+    return [] if KINDS[obj.kind].graspable else ["the gripper finds no hold on it"]

@@ -24,7 +24,7 @@ STRUCTURED = ("json_schema", "json_object", "none")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ChatSettings:
     """A model behind a server."""
 
     model: str
@@ -101,7 +101,7 @@ class ChatClient:
         MissingDependencyError: If the openai library is not installed.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ChatSettings) -> None:
         try:
             import openai
         except ImportError as fault:

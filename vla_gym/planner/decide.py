@@ -1,4 +1,4 @@
-"""Asks a planner until its plan passes every check, so many times at most."""
+"""`Decider`: asks a planner until a plan passes every check, or gives up."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from dataclasses import dataclass, field, replace
 from vla_gym.errors import PlanError, PlannerUnavailableError
 from vla_gym.planner.check import THRESHOLD, Embodiment, check
 from vla_gym.planner.plan import Plan, Problem, parse_plan
-from vla_gym.planner.requests import Planner, Reply, Request
+from vla_gym.planner.requests import Planner, PlanRequest, Reply
 
-Sight = Callable[[Request], Mapping[str, float]]
-"""From a request to name -> confidence that CLIP sees it."""
+Sight = Callable[[PlanRequest], Mapping[str, float]]
+"""From a request to name -> confidence that the object is there."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A plan that may be executed, or a reason why nothing is."""
+    """A plan that may be executed, or the reason why there is none."""
 
     plan: Plan
     """If not feasible, nothing moves."""
     replies: tuple[Reply, ...] = ()
     problems: tuple[tuple[Problem, ...], ...] = ()
-    """What was wrong with each reply; empty for one that passed."""
+    """Of each reply; none for one that passed the checks."""
     confidence: Mapping[str, float] = field(default_factory=dict)
-    """How sure CLIP is of each thing."""
+    """Name -> CLIP's confidence that the object is there."""
     seconds: float = 0.0
     """[s]."""
     cached: bool = False
 
     @property
     def schema_valid(self) -> bool:
-        """Whether there was a first reply, and it kept to the schema."""
+        """Whether the first reply kept to the schema."""
         return self.answered and all(p.check != "schema" for p in self.problems[0])
 
     @property
     def answered(self) -> bool:
-        """Whether the planner answered at once; a server can be too slow, or gone."""
+        """Whether there was a first reply; a server can be too slow or unavailable."""
         return bool(self.problems) and all(p.check != "service" for p in self.problems[0])
 
     @property
@@ -48,15 +48,15 @@ class Decision:
 
 
 class Decider:
-    """Turns requests into decisions, and remembers them.
+    """Turns requests into decisions, and caches them.
 
     Args:
-        planner: Whom to ask.
+        planner: Makes the plans.
         body: What the arm can do.
-        sight: How sure CLIP is of the things; None leaves that check out.
-        threshold: From which confidence a thing counts as there.
-        tries: How often the planner is asked about one request, if its answers differ.
-        remember: Decisions kept for repeated situations; 0 for none.
+        sight: Confidence that the objects are there; None leaves that check out.
+        threshold: Confidence from which an object counts as there.
+        tries: Most replies to one request, if the planner can answer differently.
+        remember: Number of decisions kept for repeated situations; 0 for none.
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class Decider:
         self.planner, self.body, self.sight = planner, body or Embodiment(), sight
         self.threshold, self.tries = threshold, min(tries, planner.tries)
         self.thought = bool(getattr(planner, "thought", False))
-        self.needs_picture = sight is not None or bool(getattr(planner, "picture", False))
-        """Whether requests have to carry a picture."""
+        self.needs_image = sight is not None or bool(getattr(planner, "with_image", False))
+        """Whether requests need an image."""
         self.remember, self.hits = remember, 0
         self._memory: dict[tuple, Decision] = {}
         self._lock = threading.Lock()
 
-    def decide(self, request: Request) -> Decision:
-        """Ask, check, tell what was wrong, ask again; then give up.
+    def decide(self, request: PlanRequest) -> Decision:
+        """Ask, check, say what was wrong, ask again; give up after `tries` replies.
 
-        Never raises on what a planner answers; a planner that is unavailable is not feasible.
+        No reply raises an exception; an unavailable planner gives a plan that is not feasible.
         """
         key = _situation(request)
         with self._lock:
@@ -92,33 +92,35 @@ class Decider:
                 self._memory[key] = decision
         return decision
 
-    def _ask(self, request: Request) -> Decision:
-        begun, replies, faults = time.perf_counter(), [], []
+    def _ask(self, request: PlanRequest) -> Decision:
+        start, replies, found = time.perf_counter(), [], []
         sure: Mapping[str, float] = {}
         plan = Plan(feasible=False, reason="no plan was made")
         for _ in range(self.tries):
             try:
                 reply = self.planner.plan(request)
-            except PlannerUnavailableError as fault:
-                faults.append((Problem("service", str(fault)),))
-                plan = Plan(feasible=False, reason=str(fault))
+            except PlannerUnavailableError as error:
+                found.append((Problem("service", str(error)),))
+                plan = Plan(feasible=False, reason=str(error))
                 break
             replies.append(reply)
             try:
                 plan = parse_plan(reply.text, request.scene.names, self.thought)
                 problems, sure = self._problems(plan, request)
-            except PlanError as fault:
-                problems = [Problem("schema", str(fault))]
-            faults.append(tuple(problems))
+            except PlanError as error:
+                problems = [Problem("schema", str(error))]
+            found.append(tuple(problems))
             if not problems:
                 break
-            told = "; ".join(p.text for p in problems)
-            plan = Plan(feasible=False, reason=told)
-            request = replace(request, rejected=(*request.rejected, (reply.text, told)))
-        spent = time.perf_counter() - begun
-        return Decision(plan, tuple(replies), tuple(faults), sure, spent)
+            why = "; ".join(p.text for p in problems)
+            plan = Plan(feasible=False, reason=why)
+            request = replace(request, rejected=(*request.rejected, (reply.text, why)))
+        seconds = time.perf_counter() - start
+        return Decision(plan, tuple(replies), tuple(found), sure, seconds)
 
-    def _problems(self, plan: Plan, request: Request) -> tuple[list[Problem], Mapping[str, float]]:
+    def _problems(
+        self, plan: Plan, request: PlanRequest
+    ) -> tuple[list[Problem], Mapping[str, float]]:
         if self.sight is None or not plan.feasible:
             return check(plan, request.scene, self.body), {}
         now = self.sight(request)
@@ -126,8 +128,8 @@ class Decider:
         return check(plan, request.scene, self.body, sure, self.threshold), sure
 
 
-def _situation(request: Request) -> tuple:
-    """What makes two requests alike: plans name things and no places, so places do not count."""
+def _situation(request: PlanRequest) -> tuple:
+    """Key of the cache: plans contain names and no positions, so positions are left out."""
     scene = request.scene
     return (
         request.instruction, frozenset(scene.names), scene.held, request.rejected, request.failure,

@@ -1,46 +1,39 @@
-"""The fast loop: expert skills or a learned policy act towards the current job of each world."""
+"""The control loop's actions: expert skills or a policy act towards each sub-environment's job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.planner.jobs import Job
-from vla_gym.planner.step_facts import holds, motion, roles_of
-from vla_gym.skills.expert import Expert
+from vla_gym.planner.jobs import Jobs
+from vla_gym.planner.step_goals import goals_hold, motion_towards
+from vla_gym.skills import Expert
 from vla_gym.skills.motion import Motion
 
-Jobs = Sequence["Job | None"]
-"""One per world; None where nothing is to be done."""
+Verify = Callable[[Any, Mapping[str, Any], Jobs], NDArray]
+"""From environment, observation and jobs to whether each job is done. Shape (n,)."""
 
 
 class Driver(Protocol):
-    """Acts in n worlds towards a job each."""
+    """Acts towards a job in each sub-environment."""
 
     whole: bool
-    """Whether it takes whole manipulations, not single skills."""
+    """Whether it takes whole manipulations rather than single plan steps."""
 
     def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
-        """Forget the worlds that begin. Shape (n,)."""
+        """Start episodes in the sub-environments of the mask. Shape (n,)."""
         ...
 
     def act(self, obs: Mapping[str, Any], jobs: Jobs) -> NDArray:
-        """Actions. Shape (n, 7 or 8); those of worlds without a job do not count."""
+        """Actions. Shape (n, 7 or 8); those without a job are ignored."""
         ...
 
 
-def _arrays(jobs: Jobs) -> tuple[NDArray, NDArray, NDArray]:
-    """Fact, object and target of each world, 0 where there is no job. Each (n,)."""
-    rows = [(j.fact_id, j.object, j.target) if j else (0, 0, 0) for j in jobs]
-    facts, objects, targets = np.array(rows, int).reshape(-1, 3).T
-    return facts, objects, targets
-
-
 class SkillDriver(Expert):
-    """The expert's skills, which know the simulator's truth, one job at a time.
+    """The expert's skills on privileged state, one job at a time.
 
     Args:
         venv: A `TabletopVectorEnv`.
@@ -53,53 +46,46 @@ class SkillDriver(Expert):
         self._jobs: Jobs = ()
 
     def reset(self, mask: Any = None, obs: Any = None) -> None:
-        """Nothing to forget."""
+        """Start episodes; there is nothing to forget."""
 
     def act(self, obs: Any, jobs: Jobs) -> NDArray[np.float32]:  # type: ignore[override]
-        """The skills' next actions. Shape (n, 7 or 8)."""
+        """The next actions. Shape (n, 7 or 8)."""
         self._jobs = jobs
         return super().act(obs)
 
     def _motion(self) -> Motion:
-        facts, objects, targets = _arrays(self._jobs)
-        world = self.venv.world
-        return motion(facts, world, roles_of(objects, targets, world.n_slots))
+        return motion_towards(self._jobs, self.venv.world)
 
 
 class PolicyDriver:
-    """A learned policy, told the sentence of each job.
+    """A policy that is given the instruction of each job.
 
     Args:
-        policy: Anything with `reset` and `act` as in `vla_gym.agents.policies.policy.Policy`.
+        policy: With `reset` and `act`, as in `vla_gym.agents.policies.policy.Policy`.
     """
 
     whole = True
 
     def __init__(self, policy: Any) -> None:
         self.policy = policy
-        self._told: list[str] = []
+        self._instructions: list[str] = []
 
     def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
-        """Forget the worlds that begin."""
+        """Start episodes in the sub-environments of the mask."""
         self.policy.reset(mask, obs)
-        self._told = list(obs["instruction"])
+        self._instructions = list(obs["instruction"])
 
     def act(self, obs: Mapping[str, Any], jobs: Jobs) -> NDArray:
         """The policy's next actions. Shape (n, 7 or 8)."""
-        told = [j.sentence if j else old for j, old in zip(jobs, self._told, strict=True)]
-        new = np.array([a != b for a, b in zip(told, self._told, strict=True)])
-        if new.any():
-            self.policy.reset(new, obs)
-        self._told = told
-        return self.policy.act({**obs, "instruction": tuple(told)})
-
-
-Verify = Callable[[Any, Mapping[str, Any], Jobs], NDArray]
-"""From environment, observation and jobs to which worlds have reached theirs. Shape (n,)."""
+        old = self._instructions
+        new = [j.sentence if j else text for j, text in zip(jobs, old, strict=True)]
+        changed = np.array([a != b for a, b in zip(new, old, strict=True)])
+        if changed.any():
+            self.policy.reset(changed, obs)
+        self._instructions = new
+        return self.policy.act({**obs, "instruction": tuple(new)})
 
 
 def by_predicates(venv: Any, obs: Mapping[str, Any], jobs: Jobs) -> NDArray[np.bool_]:
-    """By the simulator's truth."""
-    facts, objects, targets = _arrays(jobs)
-    world = venv.world
-    return holds(facts, world, roles_of(objects, targets, world.n_slots))
+    """Judge by the simulation's state."""
+    return goals_hold(jobs, venv.world)

@@ -1,4 +1,4 @@
-"""`HierarchicalPolicy`: a slow planner in its own thread above a fast policy or expert skills."""
+"""`HierarchicalPolicy`: a slow planner in its own threads, a fast policy or skills below it."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ from vla_gym.planner.episode_report import (
     WAITING,
     Report,
 )
-from vla_gym.planner.jobs import Job, jobs_of
+from vla_gym.planner.jobs import Job, Jobs, jobs_of
 from vla_gym.planner.latency import Latency
 from vla_gym.planner.plan import Problem
-from vla_gym.planner.requests import Request
+from vla_gym.planner.requests import PlanRequest
 from vla_gym.planner.scene import Scene, scene_of
-from vla_gym.planner.step_facts import holds, roles_of
+from vla_gym.planner.step_goals import goals_hold
 from vla_gym.safety.approval import Approval, ApprovalRequest
 
 _REFUSAL_S = 1.0
-"""How long it looks before it ends an episode as not feasible [s]."""
+"""Time for which it waits before it ends an episode as not feasible [s]."""
 SceneSource = Callable[[Any, int, str], Scene]
-"""From environment, world and sentence to what is there."""
+"""From environment, sub-environment and instruction to what is there."""
 
 
 class HierarchicalPolicy:
-    """Plans in words, slowly; acts towards the current step, fast.
+    """Plans slowly, acts towards the current step at the control rate.
 
-    Each world has a plan of its own, made in a planner thread. While it thinks, the hand holds
-    still. Each step is verified; one that takes too long is planned anew, so many times at most.
-    It is a policy like any other: `vla_gym.evaluation.protocol.run_episodes` runs it.
+    Each sub-environment has a plan of its own, made in a planner thread; until it is ready, the
+    hand holds still. Each step is verified. A step that exceeds its time limit causes a new plan,
+    at most `replans` times. It is a policy like any other:
+    `vla_gym.evaluation.protocol.run_episodes` runs it.
 
     Args:
         venv: A `TabletopVectorEnv`.
         decider: Makes and checks plans.
         driver: Acts towards the current step.
-        scene: Lists what is there; the simulator's own list by default.
-        verify: Tells which worlds have reached their step; the predicates by default.
-        replans: How often a failed plan is made anew.
-        wait: Whether the worlds stand still in time while a plan is made. If not, the control loop
-            goes on at its rate and holds the hand.
-        approval: Asked before steps that `flag` names.
+        scene: Lists what is there; by default from the simulation's state.
+        verify: Judges whether steps are done; by default by the predicates.
+        replans: Most new plans after failures, per episode.
+        wait: Whether simulated time stops while a plan is made. If not, the control loop goes on
+            and holds the hand still.
+        approval: Asked before jobs for which `flag` has reasons.
         flag: From a job and the scene to the reasons why a person should approve it.
-        threads: Plans made at the same time.
+        threads: Most plans made at the same time.
     """
 
     def __init__(
@@ -87,10 +88,10 @@ class HierarchicalPolicy:
     # ---- the policy's interface ---------------------------------------------------------------
 
     def reset(self, mask: NDArray[np.bool_], obs: Mapping[str, Any]) -> None:
-        """Begin episodes: ask for plans.
+        """Start episodes: ask for plans.
 
         Args:
-            mask: Worlds that begin. Shape (n,).
+            mask: Sub-environments that start. Shape (n,).
             obs: Their first observation.
         """
         for i in np.flatnonzero(mask):
@@ -101,57 +102,56 @@ class HierarchicalPolicy:
         self.driver.reset(np.asarray(mask, bool), obs)
 
     def act(self, obs: Mapping[str, Any]) -> NDArray[np.float32]:
-        """The next action of every world. Shape (n, 7 or 8)."""
+        """The next actions. Shape (n, 7 or 8)."""
         self._collect(obs)
-        begun = time.perf_counter()
-        # worlds that are done begin anew by themselves, which is none of this plan's business
+        start = time.perf_counter()
+        # sub-environments that are done reset themselves; the plan has ended there
         self.state[self.venv.elapsed != self.clock] = OVER
         self._note_touch()
         self._advance(obs)
         running = self.state == RUNNING
-        jobs = [self._jobs[i][self._at[i]] if running[i] else None for i in range(len(running))]
         action = self._at_rest()
         if running.any():
-            moved = self.driver.act(obs, jobs)
+            moved = self.driver.act(obs, self._current_jobs(running))
             action[running, :7] = moved[running, :7]
         self._end_refused(action)
         self.clock += 1
-        self.latency["control"].add(time.perf_counter() - begun)
+        self.latency["control"].add(time.perf_counter() - start)
         if self.venv.guard is not None:
             self.latency["safety"].add(self.venv.guard.seconds)
         return action
 
     def close(self) -> None:
-        """End the planner's threads."""
+        """Stop the planner's threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     # ---- the slow loop ------------------------------------------------------------------------
 
     def _ask(self, i: int, obs: Mapping[str, Any], failure: str = "") -> None:
-        """Hand a request for world i to the planner's threads."""
+        """Hand a request for sub-environment i to the planner's threads."""
         text = self.reports[i].instruction
         scene = self._scenes[i] = self.scene_source(self.venv, i, text)
-        image = self._picture(i, obs) if self.decider.needs_picture else None
+        image = self._image(i, obs) if self.decider.needs_image else None
         seen = {k: v for d in self.reports[i].decisions for k, v in d.confidence.items()}
-        request = Request(text, scene, image, failure=failure, seen=seen)
+        request = PlanRequest(text, scene, image, failure=failure, seen=seen)
         self.state[i] = WAITING
         self._thinking[i] = self._pool.submit(self.decider.decide, request)
 
-    def _picture(self, i: int, obs: Mapping[str, Any]) -> NDArray[np.uint8]:
-        """The fixed camera's picture of world i; drawn now if observations carry none."""
+    def _image(self, i: int, obs: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """The fixed camera's image of sub-environment i; rendered if observations have none."""
         if "image" in obs:
             return np.array(obs["image"][i])
         return self.venv.renderer.render("fixed", np.array([i]))[0]
 
     def _collect(self, obs: Mapping[str, Any]) -> None:
-        """Take over plans that are ready."""
+        """Start to execute plans that are ready."""
         for i, future in list(self._thinking.items()):
             if self.wait or future.done():
                 del self._thinking[i]
-                self._begin(i, future.result())
+                self._start(i, future.result())
 
-    def _begin(self, i: int, decision: Decision) -> None:
-        """Start to execute a decision in world i."""
+    def _start(self, i: int, decision: Decision) -> None:
+        """Start to execute a decision in sub-environment i."""
         report = self.reports[i]
         report.decisions.append(decision)
         if not decision.cached:
@@ -164,9 +164,9 @@ class HierarchicalPolicy:
             return
         scene = self._scenes[i]
         try:
-            self._jobs[i] = jobs_of(decision.plan, scene, self.driver.whole)
-        except PlanError as fault:
-            report.events.append(str(fault))
+            self._jobs[i] = jobs_of(decision.plan, scene, self.driver.whole, self.venv.tasks)
+        except PlanError as error:
+            report.events.append(str(error))
             self._set_state(i, FAILED)
             return
         self._at[i], self._since[i] = 0, self.clock[i]
@@ -180,7 +180,7 @@ class HierarchicalPolicy:
             self._set_state(i, DONE)
 
     def _skip_done(self, i: int) -> None:
-        """Of a plan made anew, pass over the manipulations that are done already."""
+        """Skip the manipulations of a new plan that are done already."""
         jobs = self._jobs[i]
         while self._at[i] < len(jobs):
             last = max(k for k, job in enumerate(jobs) if job.group == jobs[self._at[i]].group)
@@ -189,14 +189,14 @@ class HierarchicalPolicy:
             self._at[i] = last + 1
 
     def _undone(self, i: int) -> Job | None:
-        """A lasting manipulation of the plan that does not hold any more, if there is one."""
+        """A manipulation of the plan that was done and does not hold any more, if there is one."""
         lasting = (job for job in self._jobs[i] if job.lasting)
         return next((job for job in lasting if not self._holds_in(i, job)), None)
 
     def _holds_in(self, i: int, job: Job) -> bool:
-        n, world = self.venv.num_envs, self.venv.world
-        roles = roles_of(np.full(n, job.object), np.full(n, job.target), world.n_slots)
-        return bool(holds(np.full(n, job.fact_id), world, roles)[i])
+        """Whether a job's goal holds in sub-environment i."""
+        jobs = [job if k == i else None for k in range(self.venv.num_envs)]
+        return bool(goals_hold(jobs, self.venv.world)[i])
 
     def _keep_away(self, i: int, names: tuple[str, ...], scene: Scene) -> None:
         if self.venv.guard is not None:
@@ -208,13 +208,12 @@ class HierarchicalPolicy:
     # ---- the fast loop ------------------------------------------------------------------------
 
     def _advance(self, obs: Mapping[str, Any]) -> None:
-        """Verify the current steps; go on to the next, or plan anew what takes too long."""
+        """Verify the current jobs; go on to the next, or plan again after the time limit."""
         for _ in range(max(map(len, self._jobs), default=0) + 1):
             running = self.state == RUNNING
             if not running.any():
                 return
-            jobs = [self._jobs[i][self._at[i]] if r else None for i, r in enumerate(running)]
-            reached = self.verify(self.venv, obs, jobs) & running
+            reached = self.verify(self.venv, obs, self._current_jobs(running)) & running
             if not reached.any():
                 break
             for i in np.flatnonzero(reached):
@@ -225,6 +224,10 @@ class HierarchicalPolicy:
             if (self.clock[i] - self._since[i]) / hz > job.seconds:
                 text = f"'{job.step}' was not achieved within {job.seconds:g} s"
                 self._failed(int(i), text, obs)
+
+    def _current_jobs(self, running: NDArray[np.bool_]) -> Jobs:
+        """The job of each sub-environment that executes a plan."""
+        return [self._jobs[i][self._at[i]] if r else None for i, r in enumerate(running)]
 
     def _next(self, i: int, obs: Mapping[str, Any]) -> None:
         job = self._jobs[i][self._at[i]]
@@ -241,7 +244,7 @@ class HierarchicalPolicy:
             self._approve(i)
 
     def _reground(self, i: int) -> None:
-        """Look again where things are before the next manipulation."""
+        """Detect the objects again before the next manipulation."""
         old = self._scenes[i]
         now = self.scene_source(self.venv, i, self.reports[i].instruction)
         job = self._jobs[i][self._at[i]]
@@ -263,7 +266,7 @@ class HierarchicalPolicy:
         self._collect(obs)
 
     def _approve(self, i: int) -> None:
-        """Ask a person about a flagged manipulation; without approval the episode ends unmoved."""
+        """Ask a person about a flagged manipulation; without approval nothing moves any more."""
         if self.flag is None:
             return
         job, scene = self._jobs[i][self._at[i]], self._scenes[i]
@@ -281,7 +284,7 @@ class HierarchicalPolicy:
             self._set_state(i, REFUSED)
 
     def _at_rest(self) -> NDArray[np.float32]:
-        """No motion, the grip as it is, no end. Shape (n, 7 or 8)."""
+        """No motion, the gripper as it is, no end of episode. Shape (n, 7 or 8)."""
         core = self.venv
         action = np.zeros(core.action_space.shape, np.float32)
         closed = core.world.ctrl[:, core.world.n_arm] <= 0.0
@@ -290,8 +293,8 @@ class HierarchicalPolicy:
         return action
 
     def _end_refused(self, action: NDArray[np.float32]) -> None:
-        looked = (self.clock - self._refused_at) / self.venv.control_hz >= _REFUSAL_S
-        action[(self.state == REFUSED) & looked, 7:] = 1.0
+        waited = (self.clock - self._refused_at) / self.venv.control_hz >= _REFUSAL_S
+        action[(self.state == REFUSED) & waited, 7:] = 1.0
 
     def _note_touch(self) -> None:
         touched = self.venv.world.finger_touch.any(axis=(1, 2))

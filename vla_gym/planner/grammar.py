@@ -1,8 +1,9 @@
-"""The planner without a language model: the grammar's own reading of a sentence, as skills."""
+"""`GrammarPlanner`: plans without a language model, from the grammar of the tasks' sentences."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 
 from vla_gym.envs.task import Task
@@ -11,89 +12,90 @@ from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, resolve
 from vla_gym.language.relations import preposition_for
 from vla_gym.planner.plan import MAX_TEXT, Plan
-from vla_gym.planner.requests import Reply, Request
+from vla_gym.planner.requests import PlanRequest, Reply
 from vla_gym.planner.scene import Scene
 from vla_gym.skills import Step, steps_for
 from vla_gym.skills.plan_steps import RoleNames
 from vla_gym.world.logic import Each, Predicate
 
-KNOWN: tuple[Task, ...] = tuple(
+GRAMMAR_TASKS: tuple[Task, ...] = tuple(
     t for t in MIXTURES["Tabletop"] if not any(r.absent for r in t.roles.values())
 )
-"""Tasks whose sentences are understood."""
+"""Tasks whose sentences are understood by default."""
 
 
 class GrammarPlanner:
-    """Reads the sentence by the grammar, resolves its phrases, and lays the goal out as skills.
+    """Parses the instruction, resolves its noun phrases, and lays the task's goal out as steps.
 
     Args:
-        tasks: Whose sentences it understands.
+        tasks: Tasks whose sentences it understands.
     """
 
     name = "grammar"
     tries = 1
-    """It always answers the same, so asking again is of no use."""
+    """It always gives the same answer."""
 
-    def __init__(self, tasks: tuple[Task, ...] = KNOWN) -> None:
-        self.tasks = tasks
+    def __init__(self, tasks: Sequence[Task] = GRAMMAR_TASKS) -> None:
+        self.tasks = tuple(tasks)
 
-    def plan(self, request: Request) -> Reply:
-        """Plan; never fails, but may say that it is not feasible."""
-        begun = time.perf_counter()
+    def plan(self, request: PlanRequest) -> Reply:
+        """Plan; never fails, but may find that the instruction is not feasible."""
+        start = time.perf_counter()
         plan = self._plan(request.instruction, request.scene)
-        return Reply(plan.to_json(), time.perf_counter() - begun)
+        return Reply(plan.to_json(), time.perf_counter() - start)
 
     def _plan(self, instruction: str, scene: Scene) -> Plan:
-        fault = InstructionError(f"{instruction!r} was not understood.", -1)
+        error = InstructionError(f"{instruction!r} was not understood.", -1)
         for task in self.tasks:
             try:
                 readings = task.read(instruction)
-            except InstructionError as problem:
-                fault = problem if problem.understood > fault.understood else fault
+            except InstructionError as new:
+                error = new if new.understood > error.understood else error
                 continue
             for phrases in readings:
                 try:
-                    names = {role: _meant(task, role, p, scene) for role, p in phrases.items()}
-                except InstructionError as problem:
-                    fault = problem
+                    names = {role: _resolve(task, role, p, scene) for role, p in phrases.items()}
+                except InstructionError as new:
+                    error = new
                     continue
-                return _with_hand(_worded(_laid_out(task, names), scene), scene)
-        return Plan(feasible=False, reason=str(fault)[:MAX_TEXT])
+                plan = _with_prepositions(_plan_for(task, names), scene)
+                return _after_held_object(plan, scene)
+        return Plan(feasible=False, reason=str(error)[:MAX_TEXT])
 
 
-def _meant(task: Task, role: str, phrase: NounPhrase, scene: Scene) -> tuple[str, ...]:
-    """Names of the things that a phrase means.
+def _resolve(task: Task, role: str, phrase: NounPhrase, scene: Scene) -> tuple[str, ...]:
+    """Names of the objects that a noun phrase refers to.
 
     Raises:
         InstructionError: If there is none, or there are several where one is meant.
     """
     allowed = task.roles[role].kinds + task.roles[role].novel_kinds
-    slots = [k for k in resolve(phrase, scene.seen()) if scene.things[k].kind in allowed]
+    slots = [k for k in resolve(phrase, scene.seen()) if scene.objects[k].kind in allowed]
     if not slots or (len(slots) > 1 and not phrase.every):
         count = "nothing" if not slots else f"{len(slots)} things"
         raise InstructionError(f"'{phrase}' is {count} on this table.", 3_000 + len(slots))
-    return tuple(scene.things[k].name for k in slots)
+    return tuple(scene.objects[k].name for k in slots)
 
 
-def _laid_out(task: Task, names: RoleNames) -> Plan:
-    used = roles_in(task.goal)
-    spared = roles_in(task.keep) - used if task.keep is not None else set()
+def _plan_for(task: Task, names: RoleNames) -> Plan:
+    used = roles_in(task.goal, task.roles)
+    spared = roles_in(task.keep, task.roles) - used if task.keep is not None else set()
     avoid = tuple(n for role in task.roles if role in spared for n in names[role])
     return Plan(tuple(steps_for(task.goal, names)), avoid=avoid)
 
 
-def _worded(plan: Plan, scene: Scene) -> Plan:
-    """Say "in" of what holds things and "on" of what is flat."""
+def _with_prepositions(plan: Plan, scene: Scene) -> Plan:
+    """Put objects "in" what holds them and "on" what is flat."""
     steps = []
     for step in plan.steps:
-        if step.skill == "place" and step.relation == "in":
+        if step.relation == "in":
             step = replace(step, relation=preposition_for(scene.find(step.target or "").kind))
         steps.append(step)
     return replace(plan, steps=tuple(steps))
 
 
-def _with_hand(plan: Plan, scene: Scene) -> Plan:
-    """Begin with what the hand holds: go on with it, or put it down where it is."""
+def _after_held_object(plan: Plan, scene: Scene) -> Plan:
+    """Start with the object in the hand: go on with it, or put it down where it is."""
     held, steps = scene.held, plan.steps
     if held is None or not steps:
         return plan
@@ -104,13 +106,15 @@ def _with_hand(plan: Plan, scene: Scene) -> Plan:
     return Plan(steps, avoid=plan.avoid)
 
 
-def roles_in(fact: Predicate) -> set[str]:
-    """Names of the roles that a fact speaks of, without those it brings along itself."""
-    found = {
-        getattr(fact, f.name) for f in fields(fact)  # type: ignore[arg-type]
-        if f.name in ("thing", "place", "base", "group")
-    }  # fmt: skip
-    parts = (fact.fact,) if isinstance(fact, Each) else fact.parts()
-    for part in parts:
-        found |= roles_in(part)
-    return found - ({fact.member} if isinstance(fact, Each) else set())
+def roles_in(fact: Predicate, roles: Collection[str]) -> set[str]:
+    """Those of a task's roles that a predicate is about.
+
+    Args:
+        fact: The predicate.
+        roles: Names of the task's roles.
+    """
+    values = [getattr(fact, f.name) for f in fields(fact)]  # type: ignore[arg-type]
+    found = {value for value in values if isinstance(value, str) and value in roles}
+    for part in (fact.fact,) if isinstance(fact, Each) else fact.parts():
+        found |= roles_in(part, roles)
+    return found

@@ -20,7 +20,7 @@ from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.latency import Latency
 from vla_gym.safety.monitor import Tally
 
-SCHEMA = "vla_gym/planning/1"
+PLANNING_SCHEMA = "vla_gym/planning/1"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class PlanResult:
         n, r = len(self.records), self.records
         keys = ("success", "answered", "schema_valid", "executable", "refused", "touched")
         out: dict[str, Any] = {
-            "schema": SCHEMA, "planner": self.planner, "driver": self.driver,
+            "schema": PLANNING_SCHEMA, "planner": self.planner, "driver": self.driver,
             "env_id": self.env_id, "split": self.split, "n": n, "settings": self.settings,
             **{key: rate(self.count(key), n) for key in keys},
             "planning_s": _mean([x.seconds for x in r]),

@@ -1,4 +1,4 @@
-"""What a planner is asked and what it answers."""
+"""`Planner`, what it is asked and what it answers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from vla_gym.planner.scene import Scene
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is to be planned, where, and what was wrong with earlier answers."""
+class PlanRequest:
+    """An instruction, the scene, and what was wrong with earlier answers."""
 
     instruction: str
-    """The sentence."""
     scene: Scene
     """What was detected."""
     image: NDArray[np.uint8] | None = None
-    """The fixed camera's picture. Shape (H, W, 3)."""
+    """From the fixed camera. Shape (H, W, 3)."""
     rejected: tuple[tuple[str, str], ...] = ()
     """Earlier answers and why each was not used."""
     failure: str = ""
     """What went wrong when the last plan was executed."""
     seen: Mapping[str, float] = field(default_factory=dict)
-    """Name -> confidence of what CLIP saw earlier in the episode; it may be covered now."""
+    """Name -> CLIP's confidence earlier in the episode; the object may be hidden now."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,13 @@ class Reply:
 
 
 class Planner(Protocol):
-    """Turns sentences into plans; called from a thread of its own."""
+    """Turns instructions into plans; called from threads of its own."""
 
     name: str
     tries: int
     """How often it may be asked about one request."""
 
-    def plan(self, request: Request) -> Reply:
+    def plan(self, request: PlanRequest) -> Reply:
         """Answer a request.
 
         Raises:

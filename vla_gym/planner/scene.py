@@ -1,4 +1,4 @@
-"""What a planner is told of the table: things with names of their own, and where they are."""
+"""`Scene`: what a planner knows of the table, objects with unique names and positions."""
 
 from __future__ import annotations
 
@@ -18,63 +18,63 @@ from vla_gym.world.objects import KINDS, SIZE_SCALES
 
 
 @dataclass(frozen=True)
-class Thing:
-    """One thing on the table."""
+class SceneObject:
+    """One detected object."""
 
     name: str
-    """Names it and nothing else here, for example "red cube"."""
+    """Unique in the scene, for example "red cube"."""
     kind: str
     colour: str
     size: str = "medium"
     pos: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Middle, world frame [m]."""
+    """Centre, world frame [m]."""
     mass: float = 0.0
     """[kg]."""
     confidence: float = 1.0
     """That it is there, [0, 1]."""
     slot: int | None = None
-    """Which thing of the simulation it is, if that is known."""
+    """Slot of the simulated object, if that is known."""
 
     @property
     def half_extents(self) -> tuple[float, float, float]:
-        """Half sizes of its bounding box when upright [m]."""
+        """Half sizes of the bounding box when upright [m]."""
         x, y, z = KINDS[self.kind].half_extents
         k = SIZE_SCALES[self.size]
         return x * k, y * k, z * k
 
     @property
     def top(self) -> float:
-        """Height of its upper end if upright [m]."""
+        """Height of its highest point if upright [m]."""
         return self.pos[2] + self.half_extents[2]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that was detected, and what the hand holds."""
+    """Everything that was detected, and the object in the hand."""
 
-    things: tuple[Thing, ...]
+    objects: tuple[SceneObject, ...]
     held: str | None = None
-    """Name of the thing in the hand."""
+    """Name of the object in the hand."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all things."""
-        return tuple(t.name for t in self.things)
+        """Names of all objects."""
+        return tuple(t.name for t in self.objects)
 
-    def find(self, name: str) -> Thing:
-        """The thing of that name.
+    def find(self, name: str) -> SceneObject:
+        """The object of that name.
 
         Raises:
             UnknownNameError: If there is none.
         """
-        for thing in self.things:
-            if thing.name == name:
-                return thing
-        raise UnknownNameError("thing", name, self.names)
+        for obj in self.objects:
+            if obj.name == name:
+                return obj
+        raise UnknownNameError("object", name, self.names)
 
     def seen(self) -> SceneObjects:
-        """The scene as phrases are understood in it; index k is `things[k]`."""
-        t = self.things
+        """The scene as phrases are understood in it; index k is `objects[k]`."""
+        t = self.objects
         return SceneObjects(
             [x.kind for x in t], [x.size for x in t], [x.colour for x in t],
             [colour_rgb(x.colour) for x in t], np.array([x.pos[:2] for x in t]).reshape(-1, 2),
@@ -82,26 +82,26 @@ class Scene:
 
 
 def scene_of(venv: Any, i: int) -> Scene:
-    """The simulator's own list of world i, as a perfect detector would give it.
+    """The scene of sub-environment i from the simulation's state, as by a perfect detector.
 
     Args:
         venv: A `TabletopVectorEnv`.
-        i: The world.
+        i: Index of the sub-environment.
     """
     core = venv.unwrapped
     world, episode = core.world, core.episodes[i]
     pos, binding = world.object_pos[i], episode.binding
     names = _names(binding.seen(pos))
-    things = tuple(
-        Thing(
+    objects = tuple(
+        SceneObject(
             names[slot], spec.kind, colour, spec.size, _point(pos[slot]),
             float(world.object_mass[i, slot]), slot=slot,
         )
         for slot, (spec, colour) in enumerate(zip(binding.specs, binding.colours, strict=True))
     )  # fmt: skip
     holds = world.finger_touch[i].all(axis=1)
-    held = [t.name for t in things if t.slot is not None and holds[t.slot]]
-    return Scene(things, held[0] if held else None)
+    held = [t.name for t in objects if t.slot is not None and holds[t.slot]]
+    return Scene(objects, held[0] if held else None)
 
 
 def _point(pos: NDArray) -> tuple[float, float, float]:
@@ -109,7 +109,7 @@ def _point(pos: NDArray) -> tuple[float, float, float]:
 
 
 def _names(seen: SceneObjects) -> list[str]:
-    """A name for each thing; numbers tell apart what no phrase does."""
+    """A unique name for each object; with numbers where no noun phrase is unique."""
     names: list[str] = []
     for k in range(len(seen.kinds)):
         name = f"{seen.colours[k]} {seen.kinds[k]}"
@@ -120,7 +120,7 @@ def _names(seen: SceneObjects) -> list[str]:
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The same names, with numbers where one stands twice."""
+    """The same names, with numbers where one appears twice."""
     out: list[str] = []
     for name in names:
         k, fresh = 1, name

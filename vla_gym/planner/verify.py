@@ -1,4 +1,4 @@
-"""Whether steps have worked, as CLIP sees it: for robots that have no simulator's truth."""
+"""`by_clip`: judges steps by CLIP, for robots without access to the true state."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from vla_gym.planner.drivers import Jobs, Verify, by_predicates
 from vla_gym.planner.sight import ClipSight
 
 _OPEN, _HIGH = 0.06, 0.12
-"""Opening of the gripper and height of the hand from which it has let go and hides nothing [m]."""
+"""Gripper opening and hand height from which it has let go and hides nothing [m]."""
+_HALF_HIDDEN = 0.05
+"""Sufficient confidence for an object that was seen before and may be half hidden now."""
 
 
-_DIM = 0.05
-"""Confidence that is enough for a thing that was seen before and may be half hidden now."""
+def by_clip(sight: ClipSight, threshold: float = _HALF_HIDDEN) -> Verify:
+    """Judge by the image what was put into a container, and other steps by predicates.
 
-
-def by_clip(sight: ClipSight, threshold: float = _DIM) -> Verify:
-    """Judge what was put into or onto something by the picture, and other steps by predicates.
-
-    Done is: the hand is open and off, CLIP sees both things, and the one within the other.
+    It is done if the hand is open and away and CLIP sees the object within the container.
 
     Args:
         sight: The CLIP.
-        threshold: Confidence from which a thing counts as seen.
+        threshold: Confidence from which an object counts as seen.
     """
 
     def verify(venv: Any, obs: Mapping[str, Any], jobs: Jobs) -> NDArray[np.bool_]:
@@ -48,7 +46,7 @@ def _within(
 ) -> bool:
     """Whether CLIP sees the job's object in its target."""
     image = obs["image"][i] if "image" in obs else venv.renderer.render("fixed", np.array([i]))[0]
-    names = (job.step.object, job.place)
-    places, sure = sight.look(image, [f"the {name}" for name in names])
-    near = np.linalg.norm(places[0] - places[1]) < job.within
+    names = (job.step.object, job.target_name)
+    positions, sure = sight.look(image, [f"the {name}" for name in names])
+    near = np.linalg.norm(positions[0] - positions[1]) < job.within
     return bool(near and (sure > threshold).all())

@@ -85,7 +85,7 @@ def lift_progress(world: World, thing: View) -> tuple[list[NDArray], list[NDArra
     """Fractions of `LIFT_STAGES`, and whether each is done. Lists of three arrays (n,)."""
     away = np.linalg.norm(world.tcp_pos - thing.pos, axis=1)
     touch = world.finger_touch[np.arange(world.n), thing.slot]
-    held = touch.all(axis=1)
+    held = np.asarray(touch.all(axis=1))
     fractions = [
         1 - away / REACH_STAGE.distance, touch.mean(axis=1), thing.bottom / LIFT_STAGES[2].distance
     ]  # fmt: skip
