@@ -107,8 +107,6 @@ def test_only_io_writes_files(path):
     """Writers of other libraries get a path from `replacing` or `replace_folder`."""
     forbidden = WRITERS | {"os.replace", "os.rename", "open for writing"}
     found = calls(path) & forbidden
-    if path.name in ("checkpoint.py", "model_files.py"):
-        pytest.skip("not converted yet")
     if path == PACKAGE / "io.py":
         assert found
     else:
