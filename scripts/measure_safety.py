@@ -1,7 +1,7 @@
 """Measures the safety layer's modes and writes docs/results/planning/safety.json.
 
-Speeds and the workspace are looked at after every physics step (300 Hz), zones and the table after
-every third, whatever the layer itself notices.
+Independently of the layer's own measurements, speeds and the workspace are checked after every
+physics step (300 Hz), zones and the table after every third.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import numpy as np
 import tyro
 
 from vla_gym.agents.policies.registry import policy_factory
+from vla_gym.envs.listeners import Listener, StepEvent
+from vla_gym.envs.safety_tally import SafetyTally
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.evaluation.records import rate
 from vla_gym.io import write_json
 from vla_gym.safety import SAFETY_MODES, Box, Limits, SafetyConfig, Sphere
 from vla_gym.safety.hand import HandGeometry
-from vla_gym.safety.monitor import Tally
 from vla_gym.safety.zones import Zones
 
 FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "safety.json"
 ZONES = (Sphere((0.70, 0.0, 0.46), 0.05), Box((0.30, 0.37, 0.15), (0.02, 0.02, 0.15), 0.01))
-"""A lamp that hangs over the table and a post that stands on it [m]."""
+"""Keep-out zones: a lamp that hangs over the table and a post that stands on it [m]."""
 
 
 @dataclass
@@ -45,33 +46,40 @@ class SafetyMeasureConfig:
     split: str = "test"
     num_envs: int = 100
     random_steps: int = 40
-    """Length of the random policy's episodes."""
+    """Control steps after which episodes of the random policy are truncated."""
     name: str = "safety"
-    """Name of the file."""
+    """Name of the result file."""
 
 
-class Truth:
-    """What the simulation did at every physics step, whatever the layer says."""
+class LimitCheck(Listener):
+    """Compares the simulation with the limits at every physics step.
+
+    Args:
+        venv: Its `world.step` is replaced by one that checks after each physics step.
+    """
 
     def __init__(self, venv: Any) -> None:
         self.venv, self.world, self._step = venv, venv.world, venv.world.step
         self.limits = Limits().resolve(venv.world.robot)
         n = venv.num_envs
-        self.broken = {k: np.zeros(n, bool) for k in ("tcp_speed", "joint_speed", "workspace",
-                                                      "table", "keep_out")}  # fmt: skip
+        names = ("tcp_speed", "joint_speed", "workspace", "table", "keep_out")
+        self.exceeded = {name: np.zeros(n, bool) for name in names}
+        """Limit -> whether the running episode has exceeded it. Shapes (n,)."""
         self.peaks = {"tcp_speed": 0.0, "joint_speed": 0.0, "keep_out_depth_m": -np.inf}
         self.active = np.ones(n, bool)
+        """Sub-environments whose episodes count. Shape (n,)."""
         self.counts: Counter[str] = Counter()
+        """Limit -> ended episodes that exceeded it."""
         venv.world.step = self.step
 
     def step(self, k: int, ids: Any = None) -> None:
-        """Advance one physics step at a time and look."""
+        """Run k physics steps, one at a time."""
         for j in range(k):
             self._step(1, ids)
-            self.look(places=j == k - 1)
+            self.check(positions=j == k - 1)
 
-    def look(self, places: bool) -> None:
-        """Compare what is with the limits; of places only if they are asked for."""
+    def check(self, positions: bool) -> None:
+        """Compare the present state with the limits; table and zones only if `positions`."""
         w, limits, on = self.world, self.limits, self.active
         speed = np.linalg.norm(w.tcp_linvel, axis=1)
         joints = np.abs(w.qvel[:, : w.n_arm]) / np.array(limits.joint_speed)
@@ -81,16 +89,16 @@ class Truth:
             "joint_speed": joints.max(axis=1) > 1.0,
             "workspace": out.max(axis=1) > 1e-3,
         }
-        if places:
-            now |= self._places()
+        if positions:
+            now |= self._positions()
         for name, bad in now.items():
-            self.broken[name] |= bad & on
+            self.exceeded[name] |= bad & on
         self.peaks["tcp_speed"] = max(self.peaks["tcp_speed"], float(speed[on].max(initial=0.0)))
         most = float(joints[on].max(initial=0.0))
         self.peaks["joint_speed"] = max(self.peaks["joint_speed"], most)
 
-    def _places(self) -> dict[str, Any]:
-        """Which worlds' hands are too low or in a zone."""
+    def _positions(self) -> dict[str, Any]:
+        """Where the hand is too low or in a zone. Shapes (n,)."""
         w, limits, n_slots = self.world, self.limits, self.world.n_slots
         hand = HandGeometry.of(w)
         guard = self.venv.guard
@@ -104,11 +112,11 @@ class Truth:
         lowest = (w.tcp_pos[:, None] + hand.corners)[:, :, 2].min(axis=1)
         return {"table": lowest < limits.table_distance - 1e-3, "keep_out": depth > 1e-3}
 
-    def end(self, done: Any) -> None:
-        """Count, for the worlds whose episode ends, the limits that were broken in it."""
-        for name, bad in self.broken.items():
-            self.counts[name] += int((bad & done & self.active).sum())
-            bad[done] = False
+    def on_step(self, venv: Any, event: StepEvent) -> None:
+        """Count the limits that ended episodes have exceeded."""
+        for name, bad in self.exceeded.items():
+            self.counts[name] += int((bad & event.done & self.active).sum())
+            bad[event.done] = False
 
 
 def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) -> dict[str, Any]:
@@ -123,25 +131,25 @@ def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) 
         chosen, min(config.num_envs, episodes), split=config.split, cameras=cameras, safety=safety,
         horizon=config.random_steps if policy == "random" else None,
     )  # fmt: skip
-    actor, truth, tally = policy_factory(policy)(venv), Truth(venv), Tally()
+    actor, check, tally = policy_factory(policy)(venv), LimitCheck(venv), SafetyTally()
+    venv.add_listener(check)
     each = -(-episodes // venv.num_envs)
     left = np.full(venv.num_envs, each)
     won, steps, begun = 0, 0, time.monotonic()
     obs, _ = venv.reset(seed=0)
     actor.reset(np.ones(venv.num_envs, bool), obs)
     while left.any():
-        truth.active = left > 0
+        check.active = left > 0
         action = np.array(actor.act(obs))
         if policy == "random":
-            action[:, 7:] = -1.0  # chance would end episodes at once
+            action[:, 7:] = -1.0  # random terminate actions would end every episode at once
         obs, _, terminated, truncated, infos = venv.step(action)
         if venv.guard is not None:
-            tally.add(infos, truth.active)
+            tally.add(infos.get("final_info", infos), check.active)
         done = terminated | truncated
-        steps += int(truth.active.sum())
+        steps += int(check.active.sum())
         if done.any():
-            won += int((infos["final_info"]["is_success"] & done & truth.active).sum())
-            truth.end(done)
+            won += int((infos["final_info"]["is_success"] & done & check.active).sum())
             left[done & (left > 0)] -= 1
             actor.reset(done, obs)
     n = each * venv.num_envs
@@ -152,8 +160,8 @@ def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) 
         "interventions_per_episode": round(tally.interventions / n, 2),
         "steps_per_episode": round(steps / n, 1),
         "peaks": {k: round(v, 3) for k, v in tally.peaks.items()},
-        "true_peaks": {k: round(v, 4) for k, v in truth.peaks.items()},
-        "episodes_with_violation": {k: rate(v, n) for k, v in truth.counts.items()},
+        "true_peaks": {k: round(v, 4) for k, v in check.peaks.items()},
+        "episodes_with_violation": {k: rate(v, n) for k, v in check.counts.items()},
         "wall_s": round(time.monotonic() - begun, 1),
     }  # fmt: skip
     venv.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.envs.registration import make_vec
+from vla_gym.envs.safety_tally import SafetyTally
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import rate
@@ -18,7 +18,6 @@ from vla_gym.evaluation.statistics import format_rate
 from vla_gym.planner.episode_report import Report
 from vla_gym.planner.executor import HierarchicalPolicy
 from vla_gym.planner.latency import Latency
-from vla_gym.safety.monitor import Tally
 
 PLANNING_SCHEMA = "vla_gym/planning/1"
 
@@ -66,7 +65,7 @@ class PlanResult:
     records: list[PlanRecord] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     latency: dict[str, Latency] = field(default_factory=dict)
-    safety: Tally = field(default_factory=Tally)
+    safety: SafetyTally = field(default_factory=SafetyTally)
     settings: dict[str, Any] = field(default_factory=dict)
     wall_s: float = 0.0
 
@@ -144,7 +143,7 @@ def measure(
                 for k, v in dict(env_kwargs or {}).items()}  # fmt: skip
     result = PlanResult(*names, env_id, split, latency=policy.latency, settings=settings)
     try:
-        listeners = [] if venv.unwrapped.guard is None else [SafetyTally(result.safety)]
+        listeners = [] if venv.unwrapped.guard is None else [result.safety]
         while len(result.records) < episodes:
             wanted = min(venv.num_envs, episodes - len(result.records))
             rows = run_episodes(venv, policy, seed + len(result.records), wanted, listeners)
@@ -158,17 +157,6 @@ def measure(
         venv.close()
     result.wall_s = time.monotonic() - begun
     return result
-
-
-class SafetyTally(Listener):
-    """Adds the safety infos of the counted episodes to a tally."""
-
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
-
-    def on_step(self, venv: Any, event: StepEvent) -> None:
-        """Add one step."""
-        self._tally.add(dict(event.infos), event.running)
 
 
 def _record(row: Any, report: Report) -> PlanRecord:

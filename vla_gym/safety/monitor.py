@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,37 +128,3 @@ class Monitor:
 
     def _charge(self, name: str, broken: NDArray[np.bool_]) -> None:
         self.costs[name] = np.maximum(self.costs[name], broken)
-
-
-@dataclass
-class Tally:
-    """Sums over episodes, for reports."""
-
-    steps: int = 0
-    cost: float = 0.0
-    interventions: int = 0
-    costs: dict[str, float] = field(default_factory=dict)
-    peaks: dict[str, float] = field(default_factory=dict)
-
-    def add(self, infos: dict, running: NDArray[np.bool_]) -> None:
-        """Take note of one step.
-
-        Args:
-            infos: Of a vector environment with a safety layer.
-            running: Worlds that count. Shape (n,).
-        """
-        now = infos.get("final_info", infos)
-        done = infos.get("_final_info", np.zeros(len(running), bool))
-
-        def of(key: str) -> NDArray:
-            return np.where(done, now[key], infos[key])[running]
-
-        self.steps += int(running.sum())
-        self.cost += float(of("cost").sum())
-        self.interventions += int(of("safety_intervened").sum())
-        for name in COSTS:
-            self.costs[name] = self.costs.get(name, 0.0) + float(of(f"cost_{name}").sum())
-        for name in PEAKS:
-            values = of(f"peak_{name}")
-            if len(values):
-                self.peaks[name] = max(self.peaks.get(name, 0.0), float(values.max()))
