@@ -11,7 +11,7 @@ VENV ?= .venv
 ARGS ?= --preset quick
 TESTS ?= tests
 
-# A stamp stands for "installed as pyproject.toml says"; make looks only at its age.
+# A stamp file means "installed from this pyproject.toml"; make compares its age.
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 

@@ -1,4 +1,4 @@
-"""Films one scene under two sentences, side by side, for the top of the README.
+"""Records one scene under two instructions, side by side, for the top of the README.
 
 python scripts/make_teaser.py --policy runs/<run> --out docs/images/teaser.gif
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import tyro
 
@@ -21,25 +20,25 @@ from vla_gym.tracking.video import captioned, side_by_side, write_video
 
 @dataclass
 class TeaserConfig:
-    """Film one scene under two sentences."""
+    """Record one scene under two instructions."""
 
     policy: str = "expert"
     """"expert", or a checkpoint's path or name."""
     seed: int = 0
-    """First seed of the test split to try; the first scene on which both sentences succeed, with
-    different things, is taken."""
+    """First seed of the test split to try; the first scene on which the policy succeeds with both
+    instructions is used."""
     max_steps: int = 22
-    """Episodes that take longer make a dull film."""
+    """Maximum length of both episodes."""
     size: int = 256
-    """Width and height of each picture [px]."""
+    """Width and height of each frame [px]."""
     fps: float = 12.5
-    """Frames a second; the robot acts at 10 Hz."""
+    """Frames per second; the robot acts at 10 Hz."""
     out: Path = Path("docs/images/teaser.gif")
-    """Where to write."""
+    """File to write."""
 
 
 def other_roles(venv: Any) -> dict[str, int] | None:
-    """A second object and a second target in the scene that both worlds show, if it has them."""
+    """Another object and another target in the scene of both sub-environments, if it has them."""
     episode, task = venv.episodes[0], venv.task
     roles: dict[str, int] = {}
     for name, role in task.roles.items():
@@ -52,19 +51,19 @@ def other_roles(venv: Any) -> dict[str, int] | None:
     return roles
 
 
-def shoot(
+def record(
     venv: Any, policy: Any, pool: OpenGLRenderer, max_steps: int
 ) -> tuple[list[np.ndarray], bool]:
-    """Run both worlds; returns their frames and whether both succeeded in time."""
+    """Run both sub-environments; returns their frames and whether both succeeded in time."""
     obs, _ = venv.reset(options={"same_scene": True, "roles": [{}, other_roles(venv)]})
     policy.reset(np.ones(2, bool), obs)
-    sentences = tuple(obs["instruction"])
+    instructions = tuple(obs["instruction"])
     frames: list[list[np.ndarray]] = [[], []]
     running, won = np.ones(2, bool), np.zeros(2, bool)
     for _ in range(max_steps):
-        pictures = pool.render("fixed")
+        images = pool.render("fixed")
         for i in np.flatnonzero(running):
-            frames[i].append(pictures[i].copy())
+            frames[i].append(images[i].copy())
         if not running.any():
             break
         obs, _, terminated, truncated, infos = venv.step(policy.act(obs))
@@ -72,26 +71,27 @@ def shoot(
         running &= ~(terminated | truncated)
     clips = [
         captioned(np.stack(f + f[-1:] * 10), f'"{words}"')
-        for f, words in zip(frames, sentences, strict=True)
+        for f, words in zip(frames, instructions, strict=True)
     ]
     return clips, bool(won.all())
 
 
 def main(config: TeaserConfig) -> None:
-    """Film."""
-    kwargs: dict[str, Any] = {"vectorization_mode": "vector_entry_point", "split": "test"}
-    venv: Any = gym.make_vec(vla_gym.ENV_IDS[0], num_envs=2, **kwargs).unwrapped
+    """Record and write."""
+    venv = vla_gym.make_vec(vla_gym.ENV_IDS[0], 2, split="test").unwrapped
     policy, pool = policy_factory(config.policy)(venv), OpenGLRenderer(venv.world, config.size)
     for seed in range(config.seed, config.seed + 100):
         venv.reset(seed=[seed, seed])
         if other_roles(venv) is None:
             continue
-        clips, both = shoot(venv, policy, pool, config.max_steps)
+        clips, both = record(venv, policy, pool, config.max_steps)
         if both:
             path = write_video(config.out, side_by_side(clips), config.fps, min_side=1)
             print(f"seed {seed}, {path}, {path.stat().st_size / 1e6:.1f} MB")
             return
-    raise SystemExit("no scene was found on which both sentences succeed")
+    raise SystemExit(
+        "The policy succeeded with both instructions on no scene. Try another --seed or --policy."
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures the control loop at one world while a planner thinks; latency.json."""
+"""Measures the control loop of one environment while a planner runs; latency.json."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ FILE = Path(__file__).parents[1] / "docs" / "results" / "planning" / "latency.js
 
 @dataclass
 class LatencyConfig:
-    """Policy, CLIP and safety at one world, while a planner thinks in its thread."""
+    """Time of policy, CLIP and safety in one environment while a planner runs in its thread."""
 
     policy: str = "pickplace-ppo"
     env: str = "VLASequence-v0"
     steps: int = 600
     """Control steps."""
     cpu: bool = False
-    """Count the loop's own processor time instead of the clock's: on a machine that is busy with
-    other work, what it would take on an idle one."""
+    """Measure the loop's processor time instead of wall time: on a busy machine, an estimate of the
+    time on an idle one."""
     think: float = 3.0
     """Time that the planner takes [s]."""
 

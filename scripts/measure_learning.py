@@ -2,9 +2,9 @@
 
 python scripts/measure_learning.py runs/<run> NAME [--full] [--episodes 500] [--axis-episodes 200]
 
---full adds every way of being new, swapped sentences, and the policy without words or picture.
-What has been measured before is kept; delete the file to measure afresh. "random" or "expert"
-instead of a run measures those, and so does --env a run or a shipped policy on another environment.
+--full adds every generalisation axis, swapped instructions, and the policy without instruction or
+image. Existing figures are kept; delete the file to measure again. Instead of a run, "random" and
+"expert" are accepted, and with --env a run or a shipped policy on another environment.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OPTIONS = {
 
 
 def questions(run: Path, full: bool) -> dict[str, dict[str, Any]]:
-    """Name -> how `evaluate` is to be asked."""
+    """Name -> arguments of `evaluate`."""
     asked: dict[str, dict[str, Any]] = {"none": {}}
     if (run / "imitation").is_dir():
         asked["imitation only"] = {"policy": run / "imitation"}

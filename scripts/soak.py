@@ -1,4 +1,4 @@
-"""Runs random actions for long in every environment: nothing may become nan, warn, or leave.
+"""Runs random actions in every environment for a long time; fails on nan, warnings, lost objects.
 
 python scripts/soak.py --steps 100000
 """
@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import gymnasium as gym
 import numpy as np
 import tyro
 
@@ -20,21 +19,20 @@ import vla_gym
 
 @dataclass
 class SoakConfig:
-    """Run random actions for long."""
+    """Run random actions for a long time."""
 
     steps: int = 100_000
-    """Environment steps per id, over all worlds together."""
+    """Environment steps per id, summed over sub-environments."""
     num_envs: int = 50
-    """Worlds side by side."""
+    """Number of sub-environments."""
     envs: tuple[str, ...] = vla_gym.ENV_IDS
-    """Ids."""
+    """Environment ids."""
 
 
 def soak(env_id: str, config: SoakConfig) -> str:
     """Run one id; returns what to print."""
-    kwargs = {"vectorization_mode": "vector_entry_point", "cameras": ()}
-    venv = gym.make_vec(env_id, num_envs=config.num_envs, **kwargs)
-    rng, begun, wins, ends = np.random.default_rng(0), time.monotonic(), 0.0, 0
+    venv = vla_gym.make_vec(env_id, config.num_envs, cameras=())
+    rng, start, wins, ends = np.random.default_rng(0), time.monotonic(), 0.0, 0
     venv.reset(seed=0)
     world = venv.unwrapped.world
     for _ in range(-(-config.steps // config.num_envs)):
@@ -42,12 +40,12 @@ def soak(env_id: str, config: SoakConfig) -> str:
             rng.uniform(-1, 1, venv.action_space.shape)
         )
         assert np.isfinite(obs["proprio"]).all(), "nan in proprio"
-        assert venv.observation_space["proprio"].contains(obs["proprio"]), "proprio out of bounds"  # type: ignore
+        assert venv.observation_space["proprio"].contains(obs["proprio"]), "proprio out of bounds"
         lowest = np.where(world.present, world.object_pos[..., 2], 0.0).min()
         assert lowest > -0.05, f"a thing fell through the table: {lowest:.3f} m"
         wins, ends = wins + rewards.sum(), ends + int((terminated | truncated).sum())
     venv.close()
-    rate = config.steps / (time.monotonic() - begun)
+    rate = config.steps / (time.monotonic() - start)
     return f"{env_id:<18} {ends} episodes, {100 * wins / ends:.2f}% succeeded, {rate:.0f} steps/s"
 
 
