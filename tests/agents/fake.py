@@ -21,7 +21,7 @@ HOME = np.array([0.45, 0.0, 0.20])
 
 
 class FakePickPlace(VectorEnv):
-    """Slots 0, 1 are cubes, 2, 3 bowls; the words name one of each by its slot."""
+    """Slots 0, 1 are cubes, 2, 3 bowls; the instruction names one of each by its slot."""
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
     render_mode = None
@@ -68,10 +68,10 @@ class FakePickPlace(VectorEnv):
         if seed is not None:
             seeds = seed if isinstance(seed, list) else range(seed, seed + self.num_envs)
             self.rngs = [np.random.default_rng(s) for s in seeds]
-        self._begin(np.arange(self.num_envs))
+        self._start(np.arange(self.num_envs))
         return self._obs(), {}
 
-    def _begin(self, ids: NDArray) -> None:
+    def _start(self, ids: NDArray) -> None:
         for i in ids:
             rng = self.rngs[i]
             while True:
@@ -114,13 +114,13 @@ class FakePickPlace(VectorEnv):
         done = success | truncated
         infos: dict[str, Any] = {"is_success": success, "stage": (self.held >= 0).astype(int)}
         if done.any():
-            last, words = self._obs(), self.instructions
+            last, instructions = self._obs(), self.instructions
             infos["final_obs"] = np.array(
                 [row_of(last, i) if done[i] else None for i in range(n)], object
             )
             infos["_final_obs"] = done
-            infos["final_info"] = {"is_success": success, "instruction": words}
-            self._begin(np.flatnonzero(done))
+            infos["final_info"] = {"is_success": success, "instruction": instructions}
+            self._start(np.flatnonzero(done))
         return self._obs(), success.astype(np.float32), success, truncated, infos
 
     def _obs(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class FakePickPlace(VectorEnv):
 
 
 def row_of(obs: dict[str, Any], i: int) -> dict[str, Any]:
-    """One world's share of an observation."""
+    """The observation of one sub-environment."""
     return {key: value[i] for key, value in obs.items()}
 
 
@@ -169,7 +169,7 @@ DOWNWARDS = PinholeCamera(
 
 
 class FakeGrounder:
-    """Reads the slots out of the words and their places out of the first row of pixels."""
+    """Reads slots from the instruction, and their positions from the first row of pixels."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -178,8 +178,8 @@ class FakeGrounder:
         self.calls.append(len(images))
         point = torch.zeros(len(images), 2, 2)
         confidence = torch.zeros(len(images), 2)
-        for i, words in enumerate(instructions):
-            slots = [int(w[1:]) for w in words.split() if w[0] == "s" and w[1:].isdigit()]
+        for i, text in enumerate(instructions):
+            slots = [int(w[1:]) for w in text.split() if w[0] == "s" and w[1:].isdigit()]
             for r, slot in enumerate(slots):
                 xy = images[i, 0, slot, :2] / 255 * [0.4, 0.6] + [0.3, -0.3]
                 point[i, r] = torch.as_tensor(DOWNWARDS.project([*xy, 0.025]))
@@ -198,10 +198,10 @@ class FakeExpert:
 
     def act(self, obs: dict[str, Any]) -> NDArray[np.float32]:
         env, rows = self.venv, np.arange(self.venv.num_envs)
-        thing = env.world.object_pos[rows, env.roles["object"]]
-        place = env.world.object_pos[rows, env.roles["target"]]
+        obj = env.world.object_pos[rows, env.roles["object"]]
+        target = env.world.object_pos[rows, env.roles["target"]]
         holds = env.held == env.roles["object"]
-        goal = np.where(holds[:, None], place, thing)
+        goal = np.where(holds[:, None], target, obj)
         off = np.linalg.norm(goal[:, :2] - env.tcp[:, :2], axis=1)
         height = np.where(holds, 0.10, np.where(off < 0.03, 0.02, 0.10))
         want = np.concatenate([goal[:, :2], height[:, None]], 1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vla_gym.agents.policies.registry import NAMES
+from vla_gym.agents.policies.registry import is_checkpoint
 from vla_gym.errors import InvalidConfigError
 from vla_gym.evaluation.instruction_change import Rewording
 from vla_gym.evaluation.protocol import EvalResult, evaluate
@@ -99,5 +99,5 @@ def language_use(
     except InvalidConfigError:
         swapped = None
     reworded = {name: run(name, wording=wording) for name, wording in REWORDINGS.items()}
-    hidden = () if policy in NAMES else ("instruction", "image")
+    hidden = ("instruction", "image") if is_checkpoint(policy) else ()
     return LanguageUse(original, swapped, reworded, {h: run(f"no {h}", blind=h) for h in hidden})

@@ -39,7 +39,7 @@ def test_names_that_are_not_known():
 
 
 @pytest.mark.parametrize(
-    ("args", "words"),
+    ("args", "message"),
     [
         (["--agent", "sac", "--action", "tokens"], "--agent ppo"),
         (["--demos", "-1"], "negative"),
@@ -47,8 +47,8 @@ def test_names_that_are_not_known():
         (["--num-envs", "2"], "Lower the batch size"),
     ],
 )
-def test_combinations_that_cannot_work(args, words):
-    with pytest.raises(InvalidConfigError, match=words):
+def test_combinations_that_cannot_work(args, message):
+    with pytest.raises(InvalidConfigError, match=message):
         parse(args)
 
 

@@ -32,8 +32,8 @@ def test_the_next_clause_follows_once_the_present_one_is_done(xy, tcp, width, go
     tracker, here = ClauseTracker(1), np.array([0])
     on = tracker.update([TWO], here, np.array([xy]), 0.025, body(tcp, width))
     assert (on.tolist() == [0]) == goes_on == bool(tracker.moved_on[0])
-    words = tracker.current([TWO], here, np.array([True]))
-    assert words == (["put s1 into s3"] if goes_on else ["put s0 into s2"])
+    clauses = tracker.current([TWO], here, np.array([True]))
+    assert clauses == (["put s1 into s3"] if goes_on else ["put s0 into s2"])
 
 
 def test_the_last_clause_stays_and_a_new_episode_starts_with_the_first():

@@ -64,7 +64,7 @@ class Scripted:
 
     def reset(self, ids): ...
 
-    def locate(self, obs, words, ids):
+    def locate(self, obs, instructions, ids):
         shape = (len(ids), 2)
         xy = np.full((*shape, 2), self.x)
         return Detections(xy, np.full(shape, self.confidence), np.zeros((*shape, 4)))
@@ -136,8 +136,8 @@ def test_pooled_features_contain_image_and_instruction_unless_hidden(blind):
     assert np.allclose(text[0], text[1]) == (blind == "instruction")
     assert np.allclose(image, 0) == (blind == "image")
     last = {1: {key: obs[key][0] for key in ("image", "proprio")}}
-    words = ("push the blue can", "put the red cube in the bowl")
-    _, finals = features.advance(obs, words, np.array([False, True]), last, words)
+    instructions = ("push the blue can", "put the red cube in the bowl")
+    _, finals = features.advance(obs, instructions, np.array([False, True]), last, instructions)
     np.testing.assert_allclose(finals[1], rows[0], atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""The environment as Stable-Baselines3 sees it: features, and tokens or numbers."""
+"""The environment for Stable-Baselines3: observations are features, actions tokens or numbers."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class SparsePPO(PPO):
         buffer = self.rollout_buffer
         explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
         self.logger.record("train/explained_variance", float(explained))
-        self.logger.record("train/surprise", float(-buffer.log_probs.mean()))
+        self.logger.record("train/entropy_estimate", float(-buffer.log_probs.mean()))
         self.logger.record("train/critic_only", float(warm))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 

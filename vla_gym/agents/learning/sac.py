@@ -193,5 +193,5 @@ class SparseSAC(ExecutedActionsMixin, SAC):
         loss.backward()
         self.ent_coef_optimizer.step()
         log["ent_coef"].append(weight.item())
-        log["surprise"].append(log_prob.detach().mean().item())
+        log["log_prob"].append(log_prob.detach().mean().item())
         return weight

@@ -56,7 +56,7 @@ class ExpertPolicy:
         self._width = venv.single_action_space.shape[0]
 
     def reset(self, mask: NDArray[np.bool_], observation: Mapping[str, Any]) -> None:
-        """Plan anew in the sub-environments that start."""
+        """Start a new plan where an episode starts."""
         self._expert.reset(mask)
 
     def act(self, observation: Mapping[str, Any]) -> NDArray:

@@ -150,5 +150,5 @@ def check_fits(
     if wrong:
         raise CheckpointError(
             f"The checkpoint {path} belongs to a different set-up ({'; '.join(wrong)}). "
-            "Start with the same options, or train anew without --resume or --init."
+            "Start with the same options, or start a new run without --resume or --init."
         )

@@ -1,4 +1,4 @@
-"""Where the objects of an instruction are: one batch of detections, and who makes them."""
+"""Detections of the objects of an instruction, and the interface of what makes them."""
 
 from __future__ import annotations
 

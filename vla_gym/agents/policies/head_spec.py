@@ -26,7 +26,7 @@ IDENTITY = (*SHAPE, "features", "blind", "encoder")
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """An action head and the features that it sees."""
+    """An action head and the features that it observes."""
 
     agent: Literal["ppo", "sac"] = "ppo"
     """Algorithm that trains it, which decides the kind of network."""

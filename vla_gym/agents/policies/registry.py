@@ -45,6 +45,15 @@ def home_of(name: str) -> str:
     return spec.env_id if isinstance(spec, PolicySpec) else DEFAULT_ENV
 
 
+def is_checkpoint(name: str) -> bool:
+    """Whether a name stands for a checkpoint, from which inputs can be hidden.
+
+    Raises:
+        UnknownNameError: If there is no such policy.
+    """
+    return name not in BASELINES and _find(name) is None
+
+
 def policy_factory(name: str, **options: Any) -> PolicyFactory:
     """A factory for the policy of that name.
 

@@ -26,32 +26,32 @@ def test_round_trip_is_off_by_at_most_half_a_bin():
 
 def test_every_token_survives_a_round_trip():
     tokens = ActionTokens()
-    words = np.tile(np.arange(256)[:, None], (1, 8))
-    words[:, 0] = 0
-    assert np.array_equal(tokens.encode(tokens.decode(words)), words)
+    ids = np.tile(np.arange(256)[:, None], (1, 8))
+    ids[:, 0] = 0
+    assert np.array_equal(tokens.encode(tokens.decode(ids)), ids)
 
 
-def test_the_last_word_ends_the_episode_only_where_it_may():
+def test_the_first_token_ends_the_episode_only_where_it_may():
     free, masked = ActionTokens(terminate=True), ActionTokens()
-    words = free.encode(np.zeros((2, 7)), np.array([True, False]))
-    assert words[:, 0].tolist() == [TERMINATE, 0]
-    assert free.decode(words)[:, 7].tolist() == [1.0, -1.0]
+    ids = free.encode(np.zeros((2, 7)), np.array([True, False]))
+    assert ids[:, 0].tolist() == [TERMINATE, 0]
+    assert free.decode(ids)[:, 7].tolist() == [1.0, -1.0]
     with pytest.raises(InvalidActionError, match="terminate_action=True"):
         masked.encode(np.zeros((2, 7)), np.array([True, False]))
     with pytest.raises(InvalidActionError, match="0..0"):
-        masked.decode(words)
+        masked.decode(ids)
 
 
 @pytest.mark.parametrize(
-    ("action", "words"),
+    ("action", "message"),
     [(np.zeros((2, 6)), "7 numbers"), (np.full((1, 7), np.nan), "not finite")],
 )
-def test_actions_that_are_none(action, words):
-    with pytest.raises(InvalidActionError, match=words):
+def test_invalid_actions(action, message):
+    with pytest.raises(InvalidActionError, match=message):
         ActionTokens().encode(action)
 
 
-def test_tokens_that_are_none():
+def test_invalid_tokens():
     with pytest.raises(InvalidActionError, match="8 tokens"):
         ActionTokens().decode(np.zeros((1, 7), int))
     with pytest.raises(InvalidActionError, match="0..255"):
@@ -88,12 +88,12 @@ def test_log_prob_and_entropy_are_what_samples_say():
     assert surprise.mean().item() == pytest.approx(dist.entropy().item(), rel=0.01)
 
 
-def test_samples_are_words_of_the_vocabulary():
+def test_samples_are_tokens_of_the_vocabulary():
     torch.manual_seed(0)
-    words = mixture(200, terminate=True).sample()
-    assert words.shape == (200, 8) and words.min() >= 0 and words[:, 1:].max() <= 255
-    assert set(words[:, 0].tolist()) == {0, 1}
-    assert torch.isfinite(mixture(200, terminate=True).log_prob(words.float())).all()
+    ids = mixture(200, terminate=True).sample()
+    assert ids.shape == (200, 8) and ids.min() >= 0 and ids[:, 1:].max() <= 255
+    assert set(ids[:, 0].tolist()) == {0, 1}
+    assert torch.isfinite(mixture(200, terminate=True).log_prob(ids.float())).all()
 
 
 def test_extreme_parameters_give_finite_gradients():
@@ -111,8 +111,8 @@ def test_steady_moves_by_the_mean_and_draws_the_gripper():
     assert (actions[:, :6] == 0).all()
     assert 0.4 < (actions[:, 6] > 0).float().mean() < 0.6
     assert (choose(dist, "mean") == 0).all()
-    words = choose(mixture(50), "steady")
-    assert (words[:, :7] == mixture(50).greedy("mean")[:, :7]).all()
+    ids = choose(mixture(50), "steady")
+    assert (ids[:, :7] == mixture(50).greedy("mean")[:, :7]).all()
 
 
 @pytest.mark.parametrize("head", [TokenHead(19 + 1), GaussianHead(19 + 1)])
@@ -123,8 +123,8 @@ def test_heads_are_as_small_as_promised(head):
 def test_an_untrained_head_does_not_end_its_episodes():
     torch.manual_seed(0)
     head = TokenHead(20, terminate=True)
-    words = head(torch.randn(500, 20)).sample()
-    assert words[:, 0].float().mean() < 0.05
+    ids = head(torch.randn(500, 20)).sample()
+    assert ids[:, 0].float().mean() < 0.05
 
 
 def test_the_policy_for_an_action_space():
