@@ -35,7 +35,7 @@ def test_a_clock_counts_the_time_inside_calls():
 
 
 @pytest.mark.slow
-def test_measured_figures_become_the_page(results):
+def test_the_page_is_made_from_measured_figures(results):
     import encoder
     import memory
     import throughput
@@ -53,7 +53,7 @@ def test_measured_figures_become_the_page(results):
     assert all(0 < row["share_of_limit"] <= 1 for row in rows)
 
 
-def test_a_peer_that_is_not_installed_is_said_so():
+def test_a_peer_that_is_not_installed_is_reported():
     command = [sys.executable, "benchmarks/peer_worker.py", "robosuite", "state", "1", "64", "1"]
     run = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MUJOCO_GL": "egl"}

@@ -1,4 +1,4 @@
-"""What the documents say is so."""
+"""The documentation is up to date and correct."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ def test_check_reports_pages_that_are_not_up_to_date(tmp_path, monkeypatch, caps
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")))
-def test_links_lead_somewhere(page):
+def test_links_exist(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
@@ -39,8 +39,10 @@ def test_links_lead_somewhere(page):
 def test_every_command_of_the_readme_exists():
     from vla_gym.cli import COMMANDS
 
-    told = set(re.findall(r"vla-gym ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert told == set(COMMANDS)
+    mentioned = set(
+        re.findall(r"vla-gym ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    )
+    assert mentioned == set(COMMANDS)
 
 
 def test_every_python_block_of_the_readme_runs():
@@ -54,7 +56,7 @@ def test_every_python_block_of_the_readme_runs():
     assert "VLATidy-v0" in run.stdout
 
 
-def test_the_readme_names_what_a_newcomer_types():
+def test_the_readme_mentions_the_main_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for words in ('robot="panda"', "make train", "make test", "make lint", "make docs"):
         assert words in text

@@ -41,7 +41,7 @@ def test_each_command_has_help(command, capsys):
         (["doctor", "--only", "opengle"], ["'opengle'", "'opengl'"]),
     ],
 )
-def test_mistakes_are_named_without_a_traceback(argv, words, capsys):
+def test_invalid_arguments_are_reported_without_a_traceback(argv, words, capsys):
     assert main(argv) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ")
@@ -70,7 +70,7 @@ def test_the_installed_script_is_this_command():
     assert done.stdout.startswith("vla_gym ")
 
 
-def test_doctor_fails_only_if_something_needed_is_missing(monkeypatch, capsys):
+def test_doctor_fails_only_if_something_required_is_missing(monkeypatch, capsys):
     bad = doctor.Finding("missing", "no libEGL", "apt-get install libegl1")
     note = doctor.Finding("note", "offline")
     monkeypatch.setattr(doctor, "CHECKS", {"opengl": lambda: bad, "wandb": lambda: note})
@@ -81,20 +81,20 @@ def test_doctor_fails_only_if_something_needed_is_missing(monkeypatch, capsys):
     assert "Something required is missing." in out
 
 
-def test_doctor_finds_this_machine_fit(capsys):
+def test_doctor_passes_on_this_machine(capsys):
     assert main(["doctor"]) == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     assert "mp4" in out and "tokens of" in out and "Everything required is installed." in out
 
 
-def test_doctor_names_the_backend_that_was_forced(monkeypatch):
+def test_doctor_mentions_a_backend_set_by_mujoco_gl(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     assert "MUJOCO_GL" in doctor.gl_remedy()
     monkeypatch.delenv("MUJOCO_GL")
     assert "install" in doctor.gl_remedy()
 
 
-def test_a_probe_that_hangs_is_a_finding(monkeypatch):
+def test_a_probe_that_hangs_is_reported(monkeypatch):
     monkeypatch.setattr(doctor, "_PROBE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(doctor, "_GL_PROBE", "import time; time.sleep(60)")
     finding = doctor.check_opengl()
@@ -110,7 +110,7 @@ def test_tasks_lists_every_environment(capsys):
     assert all(env_id in out for env_id in ENV_IDS)
 
 
-def test_evaluate_goes_through_the_novelty_axes(tmp_path, capsys):
+def test_evaluate_measures_each_generalisation_axis(tmp_path, capsys):
     argv = ["--env", "VLAReach-v0", "--policy", "random", "--episodes", "1", "--novelty", "each"]
     assert main(["evaluate", *argv, "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out

@@ -47,7 +47,7 @@ def test_output_cut_in_the_middle():
     assert code in (0, cli.EXIT_CLOSED_OUTPUT)  # 0 if all of it was written before the cut
 
 
-def test_output_cut_while_a_command_is_at_work():
+def test_output_closed_while_a_command_runs():
     command = [sys.executable, "-m", "vla_gym.cli", "tasks", "--leaks", "1"]
     with subprocess.Popen(command, cwd=ROOT, env=ENV, stdout=-1, stderr=-2, text=True) as process:
         assert process.stdout and process.stdout.readline()

@@ -20,12 +20,12 @@ def test_every_command_has_its_module(module):
     assert find_spec(module) is not None
 
 
-def test_an_unknown_command_is_refused_in_words(capsys):
+def test_an_unknown_command_is_an_error_with_a_guess(capsys):
     assert main(["evalute"]) == 2
-    fault = capsys.readouterr().err
-    assert "evalute" in fault and "evaluate" in fault and "Traceback" not in fault
+    error = capsys.readouterr().err
+    assert "evalute" in error and "evaluate" in error and "Traceback" not in error
 
 
-def test_an_unknown_check_is_refused_in_words(capsys):
+def test_an_unknown_check_is_an_error_with_a_guess(capsys):
     assert main(["doctor", "--only", "opngl"]) == 2
     assert "opengl" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from vla_gym.cli import main
 
 
-def test_help_explains_itself(capsys):
+def test_help_lists_the_main_options(capsys):
     with pytest.raises(SystemExit) as end:
         main(["plan", "--help"])
     assert end.value.code == 0
@@ -28,10 +28,10 @@ def test_help_explains_itself(capsys):
         (["--show", "-1"], ["show must be 0 or more"]),
     ],
 )
-def test_wrong_input_is_told(argv, words, capsys):
+def test_invalid_arguments_are_reported(argv, words, capsys):
     assert main(["plan", *argv]) == 2
-    told = capsys.readouterr().err
-    assert all(word in told for word in words), told
+    message = capsys.readouterr().err
+    assert all(word in message for word in words), message
 
 
 def test_plans_are_printed_and_measured(tmp_path, capsys):

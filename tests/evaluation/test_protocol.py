@@ -24,7 +24,7 @@ def env_id() -> str:
 
 
 @pytest.mark.parametrize("num_envs", [1, 3, 4, 16])
-def test_episodes_do_not_depend_on_the_number_of_worlds(env_id, num_envs):
+def test_episodes_do_not_depend_on_the_number_of_sub_environments(env_id, num_envs):
     result = evaluate(env_id, lambda venv: Goer(rule=even), episodes=7, seed=10, num_envs=num_envs)
     assert [r.seed for r in result.records] == list(range(10, 17))
     assert [r.instruction for r in result.records] == [f"do {s}" for s in range(10, 17)]
@@ -40,7 +40,7 @@ def test_episodes_do_not_depend_on_the_number_of_worlds(env_id, num_envs):
     assert result.successes == 4
 
 
-def test_worlds_that_are_done_hold_still_and_are_not_reset():
+def test_finished_sub_environments_get_zero_actions_and_no_policy_reset():
     venv, policy = Double(4), Goer()
     run_episodes(venv, policy, seed=0, episodes=4)
     assert len(policy.masks) == 1
@@ -68,7 +68,7 @@ def test_result_round_trip_and_summary(env_id, tmp_path):
         EvalResult.load(tmp_path / "other.json")
 
 
-def test_progress_is_told(env_id):
+def test_progress_is_reported(env_id):
     calls = []
     evaluate(
         env_id,
@@ -80,7 +80,7 @@ def test_progress_is_told(env_id):
     assert calls == [(2, 2), (4, 4), (5, 5)]
 
 
-def test_random_policy_does_not_depend_on_the_number_of_worlds():
+def test_random_policy_does_not_depend_on_the_number_of_sub_environments():
     def first_actions(n: int) -> np.ndarray:
         venv = Double(n)
         policy = RandomPolicy(venv, seed=3)
@@ -96,7 +96,7 @@ def test_random_policy_does_not_depend_on_the_number_of_worlds():
     assert np.abs(first_actions(4)).max() <= 1
 
 
-def test_policies_by_name_skip_pictures(env_id):
+def test_baselines_run_without_cameras(env_id):
     result = evaluate(env_id, "random", episodes=2)
     assert result.env_kwargs["cameras"] == ()
     assert result.policy == "random"
@@ -109,7 +109,7 @@ def test_bad_input(env_id):
         policy_factory("exprt")
 
 
-def test_language_use_of_one_who_knows_and_one_who_does_not_care():
+def test_language_use_of_the_expert_and_of_random_actions():
     from vla_gym.evaluation.language_use import REWORDINGS, language_use
 
     use = language_use("VLAReach-v0", "expert", 4, num_envs=4)
@@ -123,7 +123,7 @@ def test_language_use_of_one_who_knows_and_one_who_does_not_care():
     assert language_use("VLASort-v0", "random", 2, num_envs=2).swapped is None
 
 
-def test_swapped_sentences_ask_for_other_things_on_the_same_scenes():
+def test_swap_asks_for_other_objects_on_the_same_scenes():
     import vla_gym  # noqa: F401 - registers the environments
 
     plain = evaluate("VLAPickPlace-v0", "expert", 6, num_envs=6)
@@ -151,7 +151,7 @@ class Log(Listener):
         self.ended += ids.tolist()
 
 
-def test_listeners_hear_of_counted_episodes_only():
+def test_listeners_are_called_for_counted_episodes_only():
     venv, first, second = Double(4), Log(), Log()
     records = run_episodes(venv, Goer(), 0, 3, [first, second])
     assert first.started == [0, 1, 2]

@@ -39,7 +39,7 @@ def test_wilson_is_symmetric_and_narrows():
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-def test_wilson_covers_the_truth_about_as_often_as_promised():
+def test_wilson_has_the_nominal_coverage():
     rng = np.random.default_rng(0)
     draws = rng.binomial(60, 0.8, size=2000)
     bounds = [wilson(int(k), 60) for k in draws]
@@ -49,7 +49,7 @@ def test_wilson_covers_the_truth_about_as_often_as_promised():
 @pytest.mark.parametrize(
     ("successes", "n", "confidence"), [(-1, 5, 0.95), (6, 5, 0.95), (1, 5, 1.0)]
 )
-def test_wilson_refuses_nonsense(successes, n, confidence):
+def test_wilson_rejects_invalid_arguments(successes, n, confidence):
     with pytest.raises(InvalidConfigError):
         wilson(successes, n, confidence)
 
@@ -78,7 +78,7 @@ def test_bootstrap_encloses_the_mean_and_repeats():
         bootstrap(groups, statistic="median")
 
 
-def test_paired_difference_sees_what_unpaired_intervals_hide():
+def test_paired_difference_is_narrower_than_unpaired_intervals():
     hard = np.random.default_rng(2).random(200) < 0.5
     a, b = np.where(hard, 0.0, 1.0), np.where(hard, 0.0, 1.0)
     b[np.flatnonzero(~hard)[:12]] = 0.0
@@ -89,7 +89,7 @@ def test_paired_difference_sees_what_unpaired_intervals_hide():
         paired_difference([1, 0], [1])
 
 
-def test_names_and_words():
+def test_metric_names_and_formatted_rates():
     metrics = success_metrics("eval", 9, 10)
     assert metrics["eval/success"] == 0.9
     assert metrics["eval/success_n"] == 10

@@ -10,7 +10,7 @@ from vla_gym.tracking.chart import MAX_POINTS, Series, label, line_chart, ticks
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 1), (0, 409_600), (-0.021, -0.003), (5, 5), (0, 0), (1e-7, 3e-7)]
 )
-def test_ticks_enclose_and_are_even(low, high):
+def test_ticks_enclose_the_range_and_are_evenly_spaced(low, high):
     marks = ticks(low, high)
     assert marks[0] <= low
     assert marks[-1] >= high
@@ -25,7 +25,7 @@ def test_labels_are_short():
     ]  # fmt: skip
 
 
-def test_chart_is_well_formed_and_says_what_it_shows():
+def test_chart_is_well_formed_and_labelled():
     eval_ = Series("eval <a>", [0, 10, 20], [0.1, 0.5, 0.9], [0.0, 0.4, 0.8], [0.2, 0.6, 1.0])
     train = Series("train", [0, 20], [0.2, 0.8])
     text = line_chart([eval_, train], "success rate", y_range=(0, 1))
@@ -40,7 +40,7 @@ def test_chart_is_well_formed_and_says_what_it_shows():
     assert "eval &lt;a&gt;" in text[text.index("legend") :]
 
 
-def test_values_land_where_they_should():
+def test_values_map_to_positions():
     text = line_chart([Series("a", [0, 100], [0.0, 1.0])], "y", size=(440, 240), y_range=(0, 1))
     svg = ET.fromstring(text)
     points = next(iter(svg.iter("polyline"))).attrib["points"].split()

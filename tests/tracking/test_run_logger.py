@@ -1,4 +1,4 @@
-"""A run's folder has everything, and its report opens without a network."""
+"""The run folder has all data, and its report is self-contained."""
 
 import dataclasses
 import json
@@ -78,7 +78,7 @@ def test_unknown_mode(tmp_path):
         RunLogger(tmp_path, wandb_mode="ofline")
 
 
-def test_report_is_whole_and_self_contained(logger):
+def test_report_is_complete_and_self_contained(logger):
     for step in range(0, 300, 100):
         logger.log({"train/value_loss": 1.0 / (step + 1), "time/fps": 100}, step)
         logger.evaluation("eval", result(step // 40, 10), step)
@@ -98,7 +98,7 @@ def test_report_is_whole_and_self_contained(logger):
     assert "environment steps" in text
 
 
-def test_report_of_a_broken_run(tmp_path):
+def test_report_of_a_crashed_run(tmp_path):
     text = write_report(tmp_path).read_text()
     assert "Nothing was logged" in text
     assert "no evaluation" in text
@@ -107,21 +107,21 @@ def test_report_of_a_broken_run(tmp_path):
     assert "1 environment steps" in write_report(tmp_path).read_text()
 
 
-def test_it_finishes_when_the_run_fails(tmp_path):
+def test_the_report_is_written_when_the_run_fails(tmp_path):
     with pytest.raises(KeyError), RunLogger(tmp_path, wandb_mode="disabled") as logger:
         logger.log({"a": 1}, 0)
         raise KeyError
     assert (tmp_path / "report.html").exists()
 
 
-def test_band_from_counts_alone(tmp_path):
+def test_band_computed_from_counts(tmp_path):
     with RunLogger(tmp_path, wandb_mode="disabled") as logger:
         for step in (0, 10):
             logger.log({"eval/success": 0.5, "eval/success_n": 20}, step)
     assert "<polygon" in (tmp_path / "report.html").read_text()
 
 
-def test_offline_wandb_follows_along(tmp_path, monkeypatch):
+def test_offline_wandb_gets_the_same_data(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     with RunLogger(tmp_path, {"seed": 1}, wandb_mode="offline") as logger:
         assert logger.wandb.active

@@ -1,4 +1,4 @@
-"""Films are written, captioned and put side by side; a missing encoder means a gif."""
+"""Videos are written, captioned and put side by side; without an encoder a gif is written."""
 
 import subprocess
 import sys
@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from vla_gym.errors import InvalidConfigError
+from vla_gym.tracking import video
 from vla_gym.tracking.video import captioned, enlarged, side_by_side, write_video
 
 
@@ -21,15 +22,15 @@ def frames() -> np.ndarray:
 
 
 def test_mp4_can_be_read_back(tmp_path, frames):
-    path = write_video(tmp_path / "films" / "a.mp4", frames, fps=10, min_side=62)
+    path = write_video(tmp_path / "videos" / "a.mp4", frames, fps=10, min_side=62)
     assert path.suffix == ".mp4"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo"]
     done = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True)
     assert b"10 fps" in done.stderr
-    pictures = np.frombuffer(done.stdout, np.uint8).reshape(-1, 62, 66, 3)
-    assert len(pictures) == 6
-    assert np.abs(pictures[0][30, 8].astype(int) - (220, 60, 40)).max() < 40
-    assert np.abs(pictures[0][50, 60].astype(int) - 40).max() < 20
+    images = np.frombuffer(done.stdout, np.uint8).reshape(-1, 62, 66, 3)
+    assert len(images) == 6
+    assert np.abs(images[0][30, 8].astype(int) - (220, 60, 40)).max() < 40
+    assert np.abs(images[0][50, 60].astype(int) - 40).max() < 20
 
 
 def test_without_an_encoder_there_is_a_gif(tmp_path, frames, monkeypatch):
@@ -37,9 +38,25 @@ def test_without_an_encoder_there_is_a_gif(tmp_path, frames, monkeypatch):
     path = write_video(tmp_path / "a.mp4", frames, fps=10)
     assert path == tmp_path / "a.gif"
     assert list(tmp_path.iterdir()) == [path]
-    with Image.open(path) as picture:
-        assert picture.n_frames == 6
-        assert picture.info["duration"] == 100
+    with Image.open(path) as image:
+        assert image.n_frames == 6
+        assert image.info["duration"] == 100
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
+def test_a_crash_leaves_the_old_video(tmp_path, frames, monkeypatch, name):
+    path = write_video(tmp_path / name, frames)
+    old = path.read_bytes()
+
+    def crash(target, frames, fps):
+        target.write_bytes(old[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(video, f"_write_{path.suffix[1:]}", crash)
+    with pytest.raises(KeyboardInterrupt):
+        write_video(path, frames[:2])
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_enlarged_and_caption(frames):
@@ -53,7 +70,7 @@ def test_enlarged_and_caption(frames):
     assert np.array_equal(shown[:, : 31 * 4], enlarged(frames, 120))
 
 
-def test_side_by_side_waits_for_the_longest(frames):
+def test_shorter_videos_hold_their_last_frame(frames):
     both = side_by_side([frames, frames[:2]], gap=4)
     assert both.shape == (6, 31, 33 * 2 + 4, 3)
     assert np.array_equal(both[5, :, 37:], frames[1])

@@ -1,4 +1,4 @@
-"""Weights & Biases never stops or stalls a run, whatever it does."""
+"""Weights & Biases can neither stop nor delay a run."""
 
 import logging
 import socket
@@ -49,29 +49,29 @@ def fake_wandb(monkeypatch, run=None, init=None) -> FakeRun:
     return run
 
 
-def sink(tmp_path, mode="online") -> WandbSink:
+def make_sink(tmp_path, mode="online") -> WandbSink:
     return WandbSink(tmp_path, {"a": 1}, mode, "project", "name")
 
 
-def test_everything_is_passed_on_with_its_step(monkeypatch, tmp_path):
+def test_data_is_sent_with_its_step(monkeypatch, tmp_path):
     run = fake_wandb(monkeypatch)
-    guest = sink(tmp_path)
-    assert guest.active
-    assert guest.url == run.url
-    guest.log({"eval/success": 0.5}, 10)
-    guest.video("film", tmp_path / "a.mp4", 10, "words")
-    guest.table("t", [{"a": 1}, {"b": [2]}], 10)
-    guest.finish()
+    sink = make_sink(tmp_path)
+    assert sink.active
+    assert sink.url == run.url
+    sink.log({"eval/success": 0.5}, 10)
+    sink.video("film", tmp_path / "a.mp4", 10, "words")
+    sink.table("t", [{"a": 1}, {"b": [2]}], 10)
+    sink.finish()
     assert run.logged == [
         {"eval/success": 0.5, "step": 10},
         {"film": ("video", "a.mp4", "words", "mp4"), "step": 10},
         {"t": ("table", ["a", "b"], [[1, None], [None, "[2]"]]), "step": 10},
     ]
     assert run.finished
-    assert not guest.active
+    assert not sink.active
 
 
-def test_the_first_failure_is_told_once_and_ends_it(monkeypatch, tmp_path, caplog):
+def test_the_first_failure_is_logged_once_and_stops_sending(monkeypatch, tmp_path, caplog):
     run = fake_wandb(monkeypatch)
     calls = []
 
@@ -80,40 +80,40 @@ def test_the_first_failure_is_told_once_and_ends_it(monkeypatch, tmp_path, caplo
         raise ConnectionError("gone")
 
     run.log = fail
-    guest = sink(tmp_path)
+    sink = make_sink(tmp_path)
     with caplog.at_level(logging.WARNING):
         for step in range(3):
-            guest.log({"a": 1.0}, step)
+            sink.log({"a": 1.0}, step)
     assert len(calls) == 1
     assert len(caplog.records) == 1
     assert "gone" in caplog.text
-    guest.finish()
+    sink.finish()
 
 
-def test_a_start_that_fails_or_asks_questions_is_survived(monkeypatch, tmp_path):
+def test_a_failing_start_is_ignored(monkeypatch, tmp_path):
     def exit_instead(**kwargs):
         raise SystemExit(1)
 
     fake_wandb(monkeypatch, init=exit_instead)
-    assert not sink(tmp_path).active
+    assert not make_sink(tmp_path).active
 
 
-def test_a_start_that_hangs_is_left_behind(monkeypatch, tmp_path, caplog):
+def test_a_hanging_start_times_out(monkeypatch, tmp_path, caplog):
     monkeypatch.setattr(wandb_sink, "INIT_TIMEOUT_S", -9.9)
     fake_wandb(monkeypatch, init=lambda **kwargs: time.sleep(0.5) or FakeRun())
-    begun = time.monotonic()
-    guest = sink(tmp_path)
-    assert time.monotonic() - begun < 0.4
-    assert not guest.active
+    start = time.monotonic()
+    sink = make_sink(tmp_path)
+    assert time.monotonic() - start < 0.4
+    assert not sink.active
     time.sleep(0.6)
-    assert not guest.active, "a late start does not come back"
+    assert not sink.active, "a late start does not come back"
 
 
 def test_not_installed(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    guest = sink(tmp_path)
-    assert not guest.active
-    guest.log({"a": 1.0}, 0)
+    sink = make_sink(tmp_path)
+    assert not sink.active
+    sink.log({"a": 1.0}, 0)
 
 
 def test_auto_is_offline_unless_logged_in_and_reachable(monkeypatch):
