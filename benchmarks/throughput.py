@@ -61,7 +61,7 @@ def measure(config: ThroughputConfig, mode: str, n: int, threads: int) -> dict[s
     size = 128 if mode == "clip" else config.image_size
     env = vla_gym.make_vec(config.env, n, cameras=MODES[mode], image_size=size, n_threads=threads)
     core, clock = env.unwrapped, common.Clock()
-    clock.watch(core.world.batch, "step", "physics")
+    clock.watch(core.world.backend, "step", "physics")
     clock.watch(core.renderer, "render", "rendering")
     clock.watch(core._controller, "apply", "controller")
     clock.watch(core.judge, "step", "predicates")
@@ -113,7 +113,7 @@ def one_world(config: ThroughputConfig) -> dict[str, Any]:
     """A single environment of `gym.make`, by state."""
     env: Any = vla_gym.make(config.env, cameras=(), n_threads=1)
     core, clock = env.unwrapped.vector, common.Clock()
-    clock.watch(core.world.batch, "step", "physics")
+    clock.watch(core.world.backend, "step", "physics")
     env.reset(seed=0)
     actions = np.random.default_rng(0).uniform(-1, 1, (256, 7)).astype(np.float32)
     turn = iter(np.tile(np.arange(256), 100_000))

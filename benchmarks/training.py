@@ -56,7 +56,7 @@ def measure(agent: str, config: TrainingConfig) -> dict[str, Any]:
     model.learn(warm)
     clock, core = common.Clock(), raw.unwrapped
     for owner, name, label in (
-        (core.world.batch, "step", "physics"), (core.renderer, "render", "rendering"),
+        (core.world.backend, "step", "physics"), (core.renderer, "render", "rendering"),
         (encoder, "encode_image", "encoding"), (model, "train", "learning"),
         (core._controller, "apply", "controller"), (core.judge, "step", "predicates"),
         (core, "step", "all of env.step"), (env.features, "advance", "all of features"),

@@ -235,10 +235,10 @@ def test_batch_size_does_not_matter():
 
 def test_off_gives_the_gripper_its_force_back():
     venv = make(n=1, task="VLAPick-v0", safety="clip")
-    venv.guard._grip[:, venv.world.n_arm] = (-1.0, 1.0)
+    venv.world.grip_force_range[:] = (-1.0, 1.0)
     venv.protect(SafetyConfig("off"))
     assert venv.guard is None
-    limit = venv.world.batch.expanded("actuator_forcerange")[0, venv.world.n_arm]
+    limit = venv.world.grip_force_range[0]
     assert limit.tolist() == [-20.0, 20.0]
 
 

@@ -178,5 +178,5 @@ def test_a_pile_needs_no_more_memory_than_an_empty_table():
     world.place(ids, pos, quat)
     before = pages()
     world.step(1)
-    assert world.batch.get_data(0).ncon >= 36
+    assert world.backend.data_of(0).ncon >= 36
     assert pages() - before < 64 * 5  # of 4 KiB; 45 a world had they not been used before

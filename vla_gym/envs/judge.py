@@ -72,7 +72,7 @@ class Judge:
         Returns:
             Which sub-environments succeeded in this step. Shape (n,).
         """
-        with self.world.standing_still():
+        with self.world.cached_views():
             success = self._successes(ended) & ~self.world.diverged
         grasped = self.world.finger_touch.all(axis=2)
         self.wrong_object |= (grasped & self.current.distractors).any(axis=1)

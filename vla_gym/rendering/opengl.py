@@ -89,7 +89,7 @@ class _Painter:
         self.size = size
         self.context = make_context(size, size)
         self.context.make_current()
-        self.model = world.batch.get_model(0)
+        self.model = world.backend.model_of(0)
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = size
         quality = self.model.vis.quality
         quality.numquads = 1  # light falls evenly on a face: more of them look the same
@@ -118,7 +118,7 @@ class _Painter:
         return (beyond > radius * math.hypot(1.0, tan)) & (radius > 0)  # planes have none
 
     def load(self, world: World, i: int) -> None:
-        world.batch.get_model(i, self.model)
+        world.backend.model_of(i, self.model)
         # nothing sleeps in a picture: what stands still may have been put elsewhere
         self.model.opt.enableflags &= ~mujoco.mjtEnableBit.mjENBL_SLEEP.value
         self.data.qpos[:] = world.qpos[i]

@@ -35,9 +35,9 @@ class Viewer:
         Raises:
             RenderingError: If no window can be opened.
         """
-        batch = self.world.batch
+        backend = self.world.backend
         if self._handle is None:
-            self._model = batch.get_model(self.index)
+            self._model = backend.model_of(self.index)
             self._data = mujoco.MjData(self._model)
             try:
                 if sys.platform.startswith("linux") and not screen():
@@ -53,8 +53,8 @@ class Viewer:
                     " needed for render_mode='human'; without one use 'rgb_array'."
                 ) from fault
         with self._handle.lock():
-            batch.get_model(self.index, self._model)
-            batch.get_data(self.index, self._data)
+            backend.model_of(self.index, self._model)
+            backend.data_of(self.index, self._data)
             mujoco.mj_forward(self._model, self._data)
         self._handle.sync()
 

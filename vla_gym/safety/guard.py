@@ -74,7 +74,6 @@ class Guard:
         self._joint_limit = _JOINT_HEADROOM * np.array(config.limits.joint_speed)
         n_arm = world.n_arm
         self._range_low, self._range_high = world.model.jnt_range[:n_arm].T
-        self._grip = world.batch.expand("actuator_forcerange")
         n = world.n
         self.protected = np.zeros((n, world.n_slots), bool)
         """Things that the hand keeps away from. Shape (n, n_slots); may be written."""
@@ -120,7 +119,7 @@ class Guard:
 
     def close(self) -> None:
         """Give the gripper its own force back."""
-        self._grip[...] = self.world.model.actuator_forcerange
+        self.world.grip_force_range[:] = self.world.model.actuator_forcerange[self.world.n_arm]
 
     # ---- the actuator of one step -------------------------------------------------------------
 
@@ -269,7 +268,7 @@ class Guard:
         gentle = forces.fragile | (near & fragile).any(axis=1)
         most = np.where(gentle, limits.fragile_grasp_force, limits.grasp_force)
         most = np.minimum(most, world.robot.gripper.finger_force)
-        self._grip[:, world.n_arm, 0], self._grip[:, world.n_arm, 1] = -most, most
+        world.grip_force_range[:] = np.stack([-most, most], axis=1)
 
     def _veto(self, wanted: NDArray, now: _Now) -> None:
         """Replace, in place, what would break a limit by rest, unless a person approves."""

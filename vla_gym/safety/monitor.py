@@ -48,8 +48,6 @@ class Monitor:
     def __init__(self, world: World, config: SafetyConfig) -> None:
         self.world, self.config = world, config
         self.fragile = np.array([name in config.limits.fragile for name in KINDS])
-        self._constraint = world.batch.bind("qfrc_constraint")
-        self._actuator = world.batch.bind("actuator_force")
         self._joint_limit = np.array(config.limits.joint_speed)
         self._before = np.zeros((world.n, 3))
         self.costs: dict[str, NDArray] = {}
@@ -73,13 +71,13 @@ class Monitor:
             jacobian: Of the TCP, translation and rotation. Shape (n, 6, n_arm).
         """
         world = self.world
-        torque = self._constraint[:, : world.n_arm]
+        torque = world.constraint_torque
         gram = jacobian @ jacobian.transpose(0, 2, 1) + 1e-4 * np.eye(6)
         wrench = np.linalg.solve(gram, jacobian @ torque[..., None])[..., 0]
         touched = world.finger_touch.any(axis=2) & world.present
         fragile = (touched & self.fragile[world.kind_id]).sum(axis=1) > 0
         touching = world.finger_touch.any(axis=(1, 2))
-        grasp = np.where(touching, np.abs(self._actuator[:, world.n_arm]), 0.0)
+        grasp = np.where(touching, np.abs(world.gripper_force), 0.0)
         return Forces(wrench[:, :3], grasp, fragile)
 
     def look(self, hand: HandGeometry, zones: Zones, forces: Forces, seconds: float) -> None:
