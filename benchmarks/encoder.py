@@ -17,7 +17,6 @@ import tyro
 
 from vla_gym.agents.policies.clip_source import GRASP_PLANE_M
 from vla_gym.rendering import opengl as camera
-from vla_gym.rendering.opengl import OpenGLRenderer
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 from vla_gym.vlm.inference import dtype_of
@@ -85,7 +84,7 @@ def finding(config: EncoderConfig) -> list[dict[str, Any]]:
     usual, images = camera._COARSE_SIZE, {}
     for name, limit in (("fine", 0), ("coarse", usual)):
         camera._COARSE_SIZE = limit
-        pool = OpenGLRenderer(core.world)
+        pool = camera.OpenGLRenderer(core.world)
         images[name] = pool.render("fixed")
         calibration = pool.world.pinhole("fixed")
         pool.close()

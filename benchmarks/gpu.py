@@ -21,7 +21,7 @@ import torch
 import tyro
 
 from vla_gym.agents.policies.clip_source import GRASP_PLANE_M
-from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering import make_renderer
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
 
@@ -63,7 +63,7 @@ def finding(config: GpuConfig) -> list[dict[str, Any]]:
     """Position of the first object of each instruction, compared with the CPU in float32."""
     env = common.scenes(config.scenes)
     core = env.unwrapped
-    pool = OpenGLRenderer(core.world)
+    pool = make_renderer(core.world)
     start = time.perf_counter()
     pictures = pool.render("fixed")
     draw_s, calibration = time.perf_counter() - start, pool.world.pinhole("fixed")

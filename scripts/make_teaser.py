@@ -14,7 +14,7 @@ import tyro
 
 import vla_gym
 from vla_gym.agents.policies.registry import policy_factory
-from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering import Renderer, make_renderer
 from vla_gym.tracking.video import captioned, side_by_side, write_video
 
 
@@ -51,9 +51,7 @@ def other_roles(venv: Any) -> dict[str, int] | None:
     return roles
 
 
-def record(
-    venv: Any, policy: Any, pool: OpenGLRenderer, max_steps: int
-) -> tuple[list[np.ndarray], bool]:
+def record(venv: Any, policy: Any, pool: Renderer, max_steps: int) -> tuple[list[np.ndarray], bool]:
     """Run both sub-environments; returns their frames and whether both succeeded in time."""
     obs, _ = venv.reset(options={"same_scene": True, "roles": [{}, other_roles(venv)]})
     policy.reset(np.ones(2, bool), obs)
@@ -79,7 +77,7 @@ def record(
 def main(config: TeaserConfig) -> None:
     """Record and write."""
     venv = vla_gym.make_vec(vla_gym.ENV_IDS[0], 2, split="test").unwrapped
-    policy, pool = policy_factory(config.policy)(venv), OpenGLRenderer(venv.world, config.size)
+    policy, pool = policy_factory(config.policy)(venv), make_renderer(venv.world, config.size)
     for seed in range(config.seed, config.seed + 100):
         venv.reset(seed=[seed, seed])
         if other_roles(venv) is None:

@@ -19,7 +19,7 @@ from vla_gym.evaluation.episode_video import FrameRecorder
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.statistics import format_rate
 from vla_gym.io import replacing
-from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering import make_renderer
 
 from .text import DOCS, IMAGES, RESULTS, load_json
 
@@ -103,7 +103,7 @@ def draw() -> list[Path]:
 def draw_strip(name: str) -> Path:
     """Draw frames of one episode side by side."""
     venv = make_vec(f"VLA{name}-v0", 1, split="test", cameras=())
-    renderer = OpenGLRenderer(venv.unwrapped.world, SIZE)
+    renderer = make_renderer(venv.unwrapped.world, SIZE)
     recorder = FrameRecorder(renderer)
     run_episodes(venv, ExpertPolicy(venv), SEED, 1, [recorder])
     renderer.close()

@@ -305,7 +305,7 @@ def test_no_screen_is_said_clearly(monkeypatch):
 
 
 def test_no_opengl_is_said_clearly(monkeypatch):
-    from vla_gym.rendering import opengl as camera
+    from vla_gym.rendering import gl_context as camera
 
     monkeypatch.setattr(camera, "_BACKENDS", {"egl": "mujoco.no_such_module"})
     monkeypatch.setenv("MUJOCO_GL", "egl")

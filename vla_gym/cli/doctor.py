@@ -22,7 +22,7 @@ _PROBE_TIMEOUT_S = 120
 _PACKAGES = ("gymnasium", "mujoco", "numpy", "torch", "torchvision", "open_clip_torch",
              "stable-baselines3", "safetensors", "tyro", "wandb")  # fmt: skip
 _GL_PROBE = """
-from vla_gym.rendering.opengl import make_context
+from vla_gym.rendering.gl_context import make_context
 context = make_context(64, 64)
 context.make_current()
 from OpenGL import GL

@@ -20,7 +20,7 @@ from vla_gym.envs.running_episodes import RunningEpisodes
 from vla_gym.envs.settings import Settings
 from vla_gym.envs.task import Task
 from vla_gym.errors import InvalidConfigError
-from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering import Renderer, make_renderer
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.guard import Guard
 from vla_gym.safety.limits import SafetyConfig
@@ -54,14 +54,14 @@ class TabletopCore:
         ratio = settings.control_hz / REFERENCE_HZ
         self._horizons = np.array([settings.horizon or round(t.horizon * ratio) for t in tasks])
         self.horizon = int(self._horizons.max())
-        threads = settings.n_threads or os.cpu_count() or 1
-        self.world = World(n, n_threads=threads, robot=settings.robot)
-        self.renderer = OpenGLRenderer(self.world, settings.image_size, threads)
+        self._threads = settings.n_threads or os.cpu_count() or 1
+        self.world = World(n, n_threads=self._threads, robot=settings.robot)
+        renderer = make_renderer(self.world, settings.image_size, self._threads)
         n_slots = self.world.n_slots
         self.current = RunningEpisodes(self.tasks, n, n_slots)
         self.source = EpisodeSource(self.tasks, n, n_slots, settings.split, self.axes)
         self.judge = Judge(self.world, self.current, settings.reward_type == "dense")
-        self.observer = Observer(self.world, self.renderer, settings.cameras)
+        self.observer = Observer(self.world, renderer, settings.cameras)
         self._controller = TcpDeltaController(self.world, settings.control_hz)
         self.actuator: Actuator = PlainActuator(self.world, self._controller)
         self._listeners: list[Listener] = []
@@ -69,6 +69,15 @@ class TabletopCore:
         self.protect(settings.safety)
 
     # ---- what is attached ---------------------------------------------------------------------
+
+    @property
+    def renderer(self) -> Renderer:
+        """Renders the images of observations; another one may be assigned."""
+        return self.observer.renderer
+
+    @renderer.setter
+    def renderer(self, renderer: Renderer) -> None:
+        self.observer.renderer = renderer
 
     def protect(self, config: SafetyConfig, approval: Approval | None = None) -> None:
         """Put a safety layer between actions and the arm, replacing the present one.

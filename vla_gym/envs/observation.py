@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vla_gym.geometry.rotations import rotvec_from_down
-from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering import Renderer
 from vla_gym.robots import Robot
 from vla_gym.world.model import CAMERAS
 from vla_gym.world.world import World
@@ -109,7 +109,7 @@ class Observer:
         cameras: Image keys to include.
     """
 
-    def __init__(self, world: World, renderer: OpenGLRenderer, cameras: tuple[str, ...]) -> None:
+    def __init__(self, world: World, renderer: Renderer, cameras: tuple[str, ...]) -> None:
         self.world, self.renderer = world, renderer
         self._cameras = {key: name for key, name in CAMERAS.items() if key in cameras}
 

@@ -19,7 +19,7 @@ from vla_gym.envs.settings import Settings
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import find_tasks
 from vla_gym.errors import InvalidConfigError
-from vla_gym.rendering.opengl import OpenGLRenderer
+from vla_gym.rendering import Renderer, make_renderer
 from vla_gym.rendering.viewer import Viewer
 
 RENDER_SIZE = 480
@@ -77,7 +77,7 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._viewer: Viewer | None = None
-        self._frames: OpenGLRenderer | None = None
+        self._frames: Renderer | None = None
 
     def reset(
         self,
@@ -154,7 +154,7 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
             self._viewer.show()
             return None
         if self._frames is None:
-            self._frames = OpenGLRenderer(self.world, RENDER_SIZE, self.renderer.n_threads)
+            self._frames = make_renderer(self.world, RENDER_SIZE, self._threads)
         return tuple(self._frames.render("fixed"))
 
     def close_extras(self, **kwargs: Any) -> None:

@@ -119,9 +119,9 @@ def record_videos(
     Returns:
         One video per sub-environment.
     """
-    from vla_gym.rendering.opengl import OpenGLRenderer
+    from vla_gym.rendering import make_renderer
 
-    renderer = OpenGLRenderer(venv.unwrapped.world, size=size)
+    renderer = make_renderer(venv.unwrapped.world, size=size)
     recorder = FrameRecorder(renderer, camera)
     actor = policy if override is None else InstructionOverride(policy, override)
     try:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.pretraining.table_objects import TableObject
 from vla_gym.pretraining.table_scenes import ArmPoses, TableScene, draw_scene
-from vla_gym.rendering.opengl import FINGERS, OpenGLRenderer
+from vla_gym.rendering import make_renderer
+from vla_gym.rendering.renderer import FINGERS
 from vla_gym.world.grasping import N_SHAPE, shape_of
 from vla_gym.world.views import View
 from vla_gym.world.visuals import Visuals
@@ -82,7 +83,7 @@ class SceneSampler:
         quality = self.world.model.vis.quality
         # vertices dominate the rendering time, and at 128 px the difference is not visible
         quality.numquads, quality.numslices, quality.numstacks = 1, 16, 8
-        self.renderer = OpenGLRenderer(self.world, size=size, n_threads=n_threads)
+        self.renderer = make_renderer(self.world, size=size, n_threads=n_threads)
         self.grid, self.wrist_share, self.wide_share = grid, wrist_share, wide_share
         self.crowd_share = crowd_share
         self.poses = ArmPoses.sample(self.world, n_poses)
@@ -112,7 +113,7 @@ class SceneSampler:
         return Visuals.random(rng, strength * rng.uniform(0, 1.2))
 
     def _render(self, scenes: list[TableScene], wrist: NDArray[np.bool_]) -> Views:
-        size, g, n, slots = self.renderer.size, self.grid, self.world.n, self.world.n_slots
+        size, g, n, slots = self.renderer.image_size, self.grid, self.world.n, self.world.n_slots
         images = np.empty((n, size, size, 3), np.uint8)
         labels = np.empty((n, size, size), np.int8)
         for camera, ids in (("fixed", np.flatnonzero(~wrist)), ("wrist", np.flatnonzero(wrist))):

@@ -1,4 +1,4 @@
-"""A window on one world of a batch, by MuJoCo's own viewer."""
+"""A window that shows one simulation of a batch, by MuJoCo's own viewer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from vla_gym.errors import RenderingError
 from vla_gym.world.world import World
 
 
-def screen() -> bool:
-    """Whether this process has been told of a screen (X11 or Wayland)."""
+def has_screen() -> bool:
+    """Whether the environment variables name a screen (X11 or Wayland)."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 class Viewer:
-    """Shows one world; opened on the first picture.
+    """Shows one sub-environment; the window opens on the first `show`.
 
     Args:
         world: The batch.
-        index: Which world.
+        index: Which sub-environment.
     """
 
     def __init__(self, world: World, index: int = 0) -> None:
@@ -30,7 +30,7 @@ class Viewer:
         self._handle: Any = None
 
     def show(self) -> None:
-        """Show the world as it is now.
+        """Show the present state.
 
         Raises:
             RenderingError: If no window can be opened.
@@ -40,18 +40,18 @@ class Viewer:
             self._model = backend.model_of(self.index)
             self._data = mujoco.MjData(self._model)
             try:
-                if sys.platform.startswith("linux") and not screen():
+                if sys.platform.startswith("linux") and not has_screen():
                     raise OSError("neither DISPLAY nor WAYLAND_DISPLAY is set")
                 from mujoco import viewer
 
                 self._handle = viewer.launch_passive(
                     self._model, self._data, show_left_ui=False, show_right_ui=False
                 )
-            except Exception as fault:  # a missing screen shows as almost any type
+            except Exception as exc:  # a missing screen raises almost any type
                 raise RenderingError(
-                    f"No window could be opened ({type(fault).__name__}: {fault}). A screen is"
+                    f"No window could be opened ({type(exc).__name__}: {exc}). A screen is"
                     " needed for render_mode='human'; without one use 'rgb_array'."
-                ) from fault
+                ) from exc
         with self._handle.lock():
             backend.model_of(self.index, self._model)
             backend.data_of(self.index, self._data)
