@@ -92,7 +92,7 @@ def test_parse_names_the_word_and_the_choices():
     phrases = TASKS["PickPlace"].all_phrases
     with pytest.raises(InstructionError, match="'rde'.*red"):
         parse("put the rde cube in the blue bowl", phrases)
-    with pytest.raises(InstructionError, match="end of the sentence"):
+    with pytest.raises(InstructionError, match="end of the instruction"):
         parse("put the red cube in", phrases)
     with pytest.raises(InstructionError, match="'throw' .word 1.*put"):
         parse("throw the red cube in the blue bowl", phrases)

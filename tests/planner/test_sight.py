@@ -19,8 +19,9 @@ from vla_gym.planner.requests import PlanRequest
 from vla_gym.planner.scene import scene_of
 from vla_gym.planner.sight import ClipSight, spoken_scene
 from vla_gym.planner.verify import by_clip
+from vla_gym.vlm import PRESENCE_THRESHOLD
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.grounding import THERE, Grounder
+from vla_gym.vlm.grounding import Grounder
 
 N = 12
 
@@ -96,8 +97,8 @@ def test_a_scene_of_what_is_spoken_of(sight):
     assert right >= N - 2
 
 
-def test_counts_as_there_from_where_clip_says_so():
-    assert THRESHOLD == THERE
+def test_an_object_counts_as_present_from_the_threshold_of_clip():
+    assert THRESHOLD == PRESENCE_THRESHOLD
 
 
 def test_clip_judges_whether_a_thing_lies_in_another(sight):

@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from vla_gym.errors import CheckpointError
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS
 from vla_gym.pretraining.bpe import learn_merges, vocabulary_size, write_merges
+from vla_gym.pretraining.instruction_templates import vocabulary
 from vla_gym.pretraining.labelled_phrases import describe, describe_absent, describe_anything
 from vla_gym.pretraining.localisation import evaluate_grounding
 from vla_gym.pretraining.model_files import export, save_weights
 from vla_gym.pretraining.pretrain_config import PretrainConfig
 from vla_gym.pretraining.scene_sampler import SceneSampler
-from vla_gym.pretraining.sentences import vocabulary
 from vla_gym.pretraining.table_objects import COLOUR_WORDS, HELD_OUT_COLOURS, draw_objects
 from vla_gym.pretraining.targets import cell_aims
 from vla_gym.pretraining.trainer import Trainer, pretrain

@@ -79,7 +79,7 @@ def test_any_open_clip_folder_gives_pooled_and_dense_features(config, grid, tmp_
 def test_shares_on_threads_give_what_one_batch_gives():
     encoder = ClipEncoder(device="cpu", precision="float32")
     whole = encoder.encode_image(pictures(11, 128))
-    encoder._crew = BatchThreadPool(3)
+    encoder._threads = BatchThreadPool(3)
     parts = encoder.encode_image(pictures(11, 128))
     torch.testing.assert_close(parts.tokens, whole.tokens, atol=1e-5, rtol=0)
     torch.testing.assert_close(parts.pooled, whole.pooled, atol=1e-5, rtol=0)

@@ -6,7 +6,8 @@ import torch
 
 import vla_gym  # noqa: F401 - registers the environments
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.grounding import Grounder, soft_argmax
+from vla_gym.vlm.grounding import Grounder
+from vla_gym.vlm.peaks import soft_argmax
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import torch
 
 from vla_gym.language.noun_phrases import NounPhrase
 from vla_gym.language.vocabulary import COLOURS
-from vla_gym.vlm.grounding import soft_argmax
+from vla_gym.vlm.peaks import soft_argmax
 from vla_gym.vlm.reasoning import choose
 
 CUBES = {(4, 3): "red", (8, 12): "blue", (12, 6): "green"}

@@ -1,1 +1,14 @@
-"""Words: a vocabulary, phrases that name one object, sentences, and named splits."""
+"""Language: every instruction is written and read here.
+
+| to | use |
+|---|---|
+| name one object of a scene | `vla_gym.language.referring.refer` |
+| find what a noun phrase means in a scene | `vla_gym.language.noun_phrases.resolve` |
+| fill a template, and parse by templates | `vla_gym.language.templates` |
+| normalise words and politeness | `vla_gym.language.words.words_of` |
+| cut an instruction into steps | `vla_gym.language.clauses.split_clauses` |
+| cut one step into object and target | `vla_gym.language.role_phrases.split_roles` |
+| take comparisons out, list noun phrases | `vla_gym.language.comparisons` |
+| look up relation words and sides | `vla_gym.language.relations` |
+| look up colours, kinds, sizes, the hand | `vla_gym.language.vocabulary` |
+"""

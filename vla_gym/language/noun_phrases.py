@@ -27,8 +27,8 @@ SUPERLATIVES: dict[str, tuple[str, int]] = {
     "biggest": ("size", 1),
     "smallest": ("size", -1),
 }
-"""Word -> what is compared, and whether the largest (1) or the least (-1) is meant. Left and front
-are the fixed camera's."""
+"""Word -> what is compared, and whether the largest (1) or the smallest (-1) value is meant. Left
+and front are as seen by the fixed camera."""
 _SIZE_ORDER = {size: i for i, size in enumerate(SIZE_WORDS)}
 _EVERY = ("everything", "all")
 _LIKE = ("of", "the", "same", "colour", "as", "the")
@@ -36,10 +36,10 @@ _LIKE = ("of", "the", "same", "colour", "as", "the")
 
 @dataclass(frozen=True)
 class NounPhrase:
-    """What a noun phrase says."""
+    """The content of a noun phrase; its text is ``str(phrase)``."""
 
     noun: str = ANYTHING[0]
-    """Noun, singular."""
+    """Singular."""
     colour: str | None = None
     """Colour word."""
     size: str | None = None
@@ -49,9 +49,9 @@ class NounPhrase:
     other_than: str | None = None
     """Colour word that it must not have."""
     like: str | None = None
-    """Noun of the one thing whose colour it has."""
+    """Noun of the one object whose colour it has."""
     every: bool = False
-    """Whether all that fit are meant, not one."""
+    """Whether all objects that fit are meant, not one."""
 
     def __str__(self) -> str:
         if self.every:
@@ -80,12 +80,13 @@ class NounPhrase:
 
 @dataclass(frozen=True)
 class SceneObjects:
-    """What has to be known of a scene to understand phrases about it; None marks an empty slot."""
+    """The objects of a scene, slot by slot, as far as phrases depend on them."""
 
     kinds: Sequence[str | None]
+    """None marks an empty slot."""
     sizes: Sequence[str]
     colours: Sequence[str]
-    """Colour word that each thing was made from."""
+    """Colour word that each object's colour was drawn from."""
     rgb: Sequence[tuple[float, float, float]]
     xy: NDArray
     """Shape (slots, 2), [m]."""
@@ -106,15 +107,15 @@ def size_of(word: str) -> str:
 def resolve(
     phrase: NounPhrase, scene: SceneObjects, among: Sequence[int] | None = None
 ) -> list[int]:
-    """Slots that a phrase can mean.
+    """Find the slots that a phrase can mean.
 
     Args:
-        phrase: What is said.
+        phrase: The phrase.
         scene: The scene.
-        among: Slots that come into question at all; None for all.
+        among: Slots to consider; None for all.
 
     Returns:
-        Slots in order; one for a phrase that names one thing.
+        Slots in order; one if the phrase names one object.
     """
     kinds = phrase.kinds
     slots = [i for i, k in enumerate(scene.kinds) if k in kinds and (among is None or i in among)]
@@ -152,7 +153,7 @@ def _is_called(word: str, scene: SceneObjects, i: int) -> bool:
 
 
 def _colour(words: Sequence[str], at: int, nouns: Sequence[str]) -> str:
-    """The colour before the next noun, perhaps one of several words; "the stone" has none."""
+    """The colour word or words before the next noun; "" if there is none, as in "the stone"."""
     end = next((i for i in range(at + 1, min(at + 5, len(words))) if words[i] in nouns), at)
     name = " ".join(words[at:end])
     if name in all_colours() or (name and name in finer_colours()):
@@ -164,11 +165,12 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, 
     """Read a noun phrase.
 
     Args:
-        words: Of the sentence, lower case.
-        at: Where it begins.
+        words: Words of the instruction, lower case.
+        at: Index of the phrase's first word.
 
     Returns:
-        Where reading ended, the phrase if it was understood, and else what could have stood there.
+        Index of the first word that was not read; the phrase, or None if it was not understood;
+        and in that case the words that could have followed.
     """
     nouns = [*(w for group in KIND_NOUNS.values() for w in group), *ANYTHING]
     sizes = [w for group in SIZE_WORDS.values() for w in group]
@@ -193,10 +195,10 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, 
     allowed = [*SUPERLATIVES, *sizes, *colours, *nouns]
     for name, group in groups.items():
         rare = _colour(words, at, nouns) if name == "colour" else ""
-        said = rare or (words[at] if at < len(words) else "")
-        if rare or said in group:
-            found[name] = said
-            at += len(said.split())
+        word = rare or (words[at] if at < len(words) else "")
+        if rare or word in group:
+            found[name] = word
+            at += len(word.split())
             allowed = allowed[allowed.index(group[-1]) + 1 :]
     if at >= len(words) or words[at] not in nouns:
         return at, None, allowed
@@ -205,7 +207,7 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, 
         if at + 3 >= len(words) or words[at + 3] not in colours:
             return at + 3, None, colours
         return at + 4, NounPhrase(noun=noun, other_than=words[at + 3], **found), []
-    if tuple(words[at : at + 3]) == _LIKE[:3]:  # nothing else begins so
+    if tuple(words[at : at + 3]) == _LIKE[:3]:  # nothing else starts so
         for word in _LIKE:
             if at >= len(words) or words[at] != word:
                 return at, None, [word]

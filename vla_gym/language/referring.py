@@ -11,7 +11,7 @@ from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, SceneObjects, resolve
 from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS, SIZE_WORDS
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def refer(
@@ -22,16 +22,16 @@ def refer(
     reasoning: bool = False,
     among: Sequence[int] | None = None,
 ) -> NounPhrase:
-    """Name one object: by colour and kind, and by size where those two do not suffice.
+    """Find a phrase that names one object: by colour and kind, and by size where that is needed.
 
     Args:
         scene: The scene.
-        index: Which one to name.
-        rng: Chooses where there is a choice; None takes the plainest.
+        index: Slot of the object.
+        rng: Chooses among phrases; None takes the plainest.
         synonyms: Use another noun of the kind than the usual one.
-        reasoning: Use a superlative, an exclusion or a likeness instead of the thing's own colour,
-            if one fits.
-        among: Slots that the listener would think of; None for all.
+        reasoning: Use a superlative, an exclusion or a likeness instead of the object's colour, if
+            one is unique.
+        among: Slots to tell it apart from; None for all.
 
     Raises:
         InstructionError: No such phrase is unique in the scene.
@@ -70,16 +70,16 @@ def _reasoned(
 ) -> Iterator[NounPhrase]:
     others = sorted({c for c, k in zip(scene.colours, scene.kinds, strict=True) if k} - {colour})
     alike = [k for k, c in zip(scene.kinds, scene.colours, strict=True) if k and c == colour]
-    ways = [
+    groups = [
         [NounPhrase(noun, superlative=word) for word in SUPERLATIVES],
         [NounPhrase(ANYTHING[0], colour, superlative=word) for word in SUPERLATIVES],
         [NounPhrase(noun, other_than=word) for word in others],
         [NounPhrase(noun, like=KIND_NOUNS[k][0]) for k in alike],
     ]
-    for options in _shuffled(ways, rng):
+    for options in _shuffled(groups, rng):
         yield from _shuffled(options, rng)
 
 
-def _shuffled(items: Sequence[T], rng: Generator | None) -> list[T]:
+def _shuffled(items: Sequence[_T], rng: Generator | None) -> list[_T]:
     order = range(len(items)) if rng is None else rng.permutation(len(items))
     return [items[i] for i in order]

@@ -1,4 +1,4 @@
-"""Sentences: templates filled with the phrases of roles, and their way back."""
+"""Instructions from templates, filled with the phrases of roles, and parsed by them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PLACED = re.compile(rf"\b({_PLACE}) \{{(\w+)\}}")
 
 
 def suits(template: str, kinds: Mapping[str, str]) -> bool:
-    """Whether a template's "in" and "on" suit what they stand before.
+    """Whether a template's "in" and "on" suit the kinds of its targets.
 
     Args:
         template: Text with role names in braces.
-        kinds: Role name -> kind of the thing that plays it.
+        kinds: Role name -> kind of its object.
     """
     for word, role in _PLACED.findall(template):
         if word not in PLACE_WORDS[preposition_for(kinds.get(role, ""))]:
@@ -33,7 +33,12 @@ def suits(template: str, kinds: Mapping[str, str]) -> bool:
 def pick_template(
     templates: Sequence[str], kinds: Mapping[str, str], rng: Generator | None = None
 ) -> str:
-    """Draw one of the templates that suit; the first, plainest one without a generator.
+    """Draw one of the templates that suit; the first one without a generator.
+
+    Args:
+        templates: Templates, plainest first.
+        kinds: As in `suits`.
+        rng: Source of randomness.
 
     Raises:
         InstructionError: If none suits.
@@ -50,6 +55,9 @@ def render(template: str, phrases: Mapping[str, object]) -> str:
     Args:
         template: Text with role names in braces.
         phrases: Role name -> phrase.
+
+    Raises:
+        InstructionError: If a role has no phrase.
     """
     missing = [name for name in _SLOT.findall(template) if name not in phrases]
     if missing:
@@ -61,10 +69,10 @@ def render(template: str, phrases: Mapping[str, object]) -> str:
 
 
 def parse(text: str, templates: Sequence[str]) -> list[tuple[str, dict[str, NounPhrase]]]:
-    """Find the templates and phrases that a sentence can have been made of.
+    """Find the templates and phrases that an instruction can have been made of.
 
     Args:
-        text: The sentence.
+        text: The instruction.
         templates: Templates to try.
 
     Returns:
@@ -86,7 +94,7 @@ def parse(text: str, templates: Sequence[str]) -> list[tuple[str, dict[str, Noun
             expected += [w for w in wanted if w not in expected]
     if readings:
         return readings
-    found = repr(words[best]) if best < len(words) else "the end of the sentence"
+    found = repr(words[best]) if best < len(words) else "the end of the instruction"
     raise InstructionError(
         f"Did not understand {found} (word {best + 1} of {text!r}). "
         f"What could stand there: {', '.join(expected)}.",
@@ -95,7 +103,7 @@ def parse(text: str, templates: Sequence[str]) -> list[tuple[str, dict[str, Noun
 
 
 def _match(words: list[str], pattern: list[str]) -> tuple[int, dict[str, NounPhrase], list[str]]:
-    """Match word by word; returns how far it came, phrases, and what was wanted at a failure."""
+    """Match word by word; returns the words read, the phrases, and at a failure what was wanted."""
     at, phrases = 0, {}
     for part in pattern:
         slot = _SLOT.fullmatch(part)
@@ -108,4 +116,4 @@ def _match(words: list[str], pattern: list[str]) -> tuple[int, dict[str, NounPhr
         if phrase is None:
             return at, phrases, wanted
         phrases[slot.group(1)] = phrase
-    return (at, phrases, ["the end of the sentence"]) if at < len(words) else (at, phrases, [])
+    return (at, phrases, ["the end of the instruction"]) if at < len(words) else (at, phrases, [])

@@ -1,4 +1,4 @@
-"""Words for colours, kinds and sizes, and how far apart two colours look."""
+"""Words for colours, kinds and sizes, and distances between colours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS: dict[str, RGB] = {
     "white": (0.96, 0.96, 0.96),
     "cyan": (0.10, 0.82, 0.88),
 }
-"""Basic colour words, sRGB in 0 to 1: the ones that robot episodes use."""
+"""Basic colour words of robot episodes; sRGB in 0 to 1."""
 
 COLOUR_SYNONYMS: dict[str, RGB] = {
     "crimson": (0.76, 0.06, 0.20),
@@ -61,7 +61,7 @@ COLOUR_SYNONYMS: dict[str, RGB] = {
     "fuchsia": (0.95, 0.15, 0.60),
     "charcoal": (0.22, 0.23, 0.25),
 }
-"""Further colour words with their own sRGB: known from pretraining, never from robot episodes."""
+"""Colour words of CLIP's pretraining that training episodes never use; sRGB in 0 to 1."""
 
 _VULGAR = re.compile(r"\b(poo|poop|shit|puke|barf|vomit|snot|boogers?|piss|diarrhea)\b")
 
@@ -88,7 +88,7 @@ KIND_NOUNS: dict[str, tuple[str, ...]] = {
     "line": ("line", "stripe"),
     "cabinet": ("cabinet", "cupboard"),
 }
-"""Nouns of each kind of object, canonical first; the others belong to the novelty axis "nouns"."""
+"""Kind of object -> nouns, canonical first; the others belong to the novelty axis "nouns"."""
 
 ANYTHING: tuple[str, ...] = ("thing", "object", "one")
 """Nouns that fit every kind."""
@@ -98,7 +98,7 @@ SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "medium": ("medium",),
     "large": ("large", "big"),
 }
-"""Words of each named size, canonical first."""
+"""Size -> words, canonical first."""
 
 HAND_NAMES = ("the gripper", "the robot hand", "the robot gripper", "the fingers", "your hand")
 """Phrases for the robot's hand; CLIP is asked for the first one."""
@@ -110,18 +110,18 @@ _TO_RATIO = (_TO_XYZ / _WHITE[:, None]).tolist()
 
 
 def all_colours() -> dict[str, RGB]:
-    """Basic and further colour words together."""
+    """`COLOURS` and `COLOUR_SYNONYMS` together."""
     return {**COLOURS, **COLOUR_SYNONYMS}
 
 
 @functools.cache
 def finer_colours() -> dict[str, RGB]:
-    """Names out of XKCD's colour survey that are not in `all_colours`, some of several words.
+    """Names of XKCD's colour survey that are not in `all_colours`, some of several words.
 
     Randall Munroe, "Color Survey Results", 2010, in the public domain, as matplotlib ships them;
-    without the vulgar ones and those with signs in them.
+    without the vulgar ones and those with punctuation.
     """
-    from matplotlib.colors import XKCD_COLORS, to_rgb  # slow to import, and seldom needed
+    from matplotlib.colors import XKCD_COLORS, to_rgb  # slow to import, and rarely needed
 
     names = {name.removeprefix("xkcd:"): code for name, code in XKCD_COLORS.items()}
     known = all_colours()
@@ -133,7 +133,7 @@ def finer_colours() -> dict[str, RGB]:
 
 
 def lab(rgb: Sequence[float] | NDArray) -> NDArray:
-    """Turn sRGB into CIELAB (CIE 15, D65).
+    """Convert sRGB to CIELAB (CIE 15, D65).
 
     Args:
         rgb: Colours in 0 to 1. Shape (..., 3).
@@ -155,7 +155,7 @@ def colour_distance(a: Sequence[float] | NDArray, b: Sequence[float] | NDArray) 
 
 
 def colour_name(rgb: Sequence[float] | NDArray, words: dict[str, RGB] | None = None) -> str:
-    """Find the colour word that looks nearest.
+    """Find the nearest colour word.
 
     Args:
         rgb: Colour in 0 to 1. Shape (3,).
@@ -167,7 +167,7 @@ def colour_name(rgb: Sequence[float] | NDArray, words: dict[str, RGB] | None = N
 
 
 def _basic_name(r: float, g: float, b: float) -> str:
-    """`colour_name` among the basic words, in plain numbers: scenes ask for it again and again."""
+    """`colour_name` among the basic words, without NumPy, because scenes call it often."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
     x, y, z = (
         ratio ** (1 / 3) if ratio > (6 / 29) ** 3 else ratio / (3 * (6 / 29) ** 2) + 4 / 29
@@ -202,7 +202,7 @@ def colour_rgb(word: str) -> RGB:
 
 
 def jitter(rng: Generator, word: str, strength: float = 1.0) -> RGB:
-    """Draw a shade of a colour word that a person would still call so.
+    """Draw a shade that is still nearest to its colour word.
 
     Args:
         rng: Source of randomness.

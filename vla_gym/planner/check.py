@@ -12,7 +12,7 @@ from vla_gym.planner.scene import Scene, SceneObject
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import Limits
 from vla_gym.skills import Step, StepKind, step_kind
-from vla_gym.vlm import THERE as THRESHOLD
+from vla_gym.vlm import PRESENCE_THRESHOLD as THRESHOLD
 from vla_gym.world.objects import KINDS
 
 _SPARE = 0.004

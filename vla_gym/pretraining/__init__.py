@@ -1,1 +1,1 @@
-"""Making and examining the embedded CLIP."""
+"""Pretraining and evaluation of the embedded CLIP."""

@@ -22,14 +22,14 @@ from vla_gym.pretraining.evaluation_set import (
 )
 from vla_gym.pretraining.scene_sampler import POINT_HEIGHT
 from vla_gym.pretraining.table_objects import HELD_OUT_COLOURS
-from vla_gym.vlm import THERE
+from vla_gym.vlm import PRESENCE_THRESHOLD
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
 from vla_gym.vlm.grounding import Grounder
 
 _ENV = "VLAPickPlace-v0"
 _APART = 0.1
-"""Pairs that are nearer to each other than this are not told apart: a cube in its bowl [half widths
-of the image]."""
+"""Pairs nearer to each other than this are left out: a cube in its bowl [half widths of the
+image]."""
 _GALLERY = 100
 _TRAINING = "training words"
 
@@ -137,7 +137,7 @@ def localisation(
                "<= 25" if precise else "", False),
     ]  # fmt: skip
     if precise:
-        lost = float((confidence < THERE).mean())
+        lost = float((confidence < PRESENCE_THRESHOLD).mean())
         metrics.append(Metric("visible objects rejected", lost, len(confidence), "<= 0.05"))
     return metrics
 
@@ -149,7 +149,7 @@ def absent_object_rejection(
     asked = list(absent_phrases(data, rng))
     rows = np.array([i for i, _ in asked])
     _, confidence = ask(grounder, features, rows, [text for _, text in asked])
-    share = float((confidence < THERE).mean())
+    share = float((confidence < PRESENCE_THRESHOLD).mean())
     return Metric("absent-object rejection", share, len(confidence), ">= 0.95")
 
 

@@ -16,7 +16,8 @@ from vla_gym.pretraining.queries import Queries, make_queries
 from vla_gym.pretraining.scene_sampler import MIN_PIXELS, POINT_HEIGHT, SceneSampler, Views
 from vla_gym.vlm.dense import encode_dense
 from vla_gym.vlm.encoder import ClipEncoder
-from vla_gym.vlm.grounding import Grounder, soft_argmax
+from vla_gym.vlm.grounding import Grounder
+from vla_gym.vlm.peaks import soft_argmax
 from vla_gym.vlm.roles import ROLES, RoleReader
 
 RIGHT_WITHIN_MM = 40.0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from vla_gym.pretraining.instruction_templates import ALL_PAIR_TEMPLATES, ALL_SINGLE_TEMPLATES
 from vla_gym.pretraining.labelled_phrases import (
     LabelledPhrase,
     describe,
@@ -18,7 +19,6 @@ from vla_gym.pretraining.labelled_phrases import (
     fit_table,
 )
 from vla_gym.pretraining.scene_sampler import MIN_PIXELS, Views
-from vla_gym.pretraining.sentences import ALL_PAIR_TEMPLATES, ALL_SINGLE_TEMPLATES
 from vla_gym.pretraining.table_objects import COLOUR_WORDS, TableObject, lab_of
 from vla_gym.world.objects import KINDS
 

@@ -18,11 +18,11 @@ from torch import nn
 from vla_gym.errors import CheckpointError
 from vla_gym.io import replace_file, write_json
 from vla_gym.pretraining import losses, model_files
+from vla_gym.pretraining.instruction_templates import vocabulary
 from vla_gym.pretraining.localisation import LocateScores, locate
 from vla_gym.pretraining.pretrain_config import PretrainConfig
 from vla_gym.pretraining.queries import Queries, make_queries
 from vla_gym.pretraining.scene_sampler import SceneSampler, Views
-from vla_gym.pretraining.sentences import vocabulary
 from vla_gym.pretraining.thread_tuner import ThreadTuner
 from vla_gym.pretraining.verb_training import fit_verb_head
 from vla_gym.vlm.dense import to_input

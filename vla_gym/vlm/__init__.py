@@ -1,5 +1,5 @@
-"""Vision and language: the CLIP encoder, the grounding of words in pictures, its pretraining."""
+"""CLIP and other vision towers for inference: encoding, grounding of instructions in images."""
 
-THERE = 0.45
-"""Confidence from which a thing counts as being there. On 800 validation pictures it loses 4.7% of
-what is there, and refuses 95.5% of what is not."""
+PRESENCE_THRESHOLD = 0.45
+"""Confidence from which an object counts as present. On 800 validation images it rejects 4.7% of
+the objects that are there, and 95.5% of those that are not."""

@@ -1,4 +1,4 @@
-"""Where the camera really stands, told by where the hand is seen: its place is known anyway."""
+"""Estimates the pose of a displaced camera from where the hand appears in the image."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from vla_gym.geometry.pinhole import PinholeCamera, deproject_onto_plane
 from vla_gym.geometry.rotations import cross_matrix, rotvec_to_mat
 
 _TEMPER = 0.5
-"""Weight of a sighting as evidence: errors of successive ones are alike."""
+"""Weight of a detection as evidence, because errors of successive ones are correlated."""
 
 
 @dataclass(frozen=True)
 class CameraPrior:
-    """How far a camera may have moved, and how well the hand is seen."""
+    """Expected displacement of a camera, and precision of the hand's detection."""
 
     shift_m: float = 0.02
-    """Spread of the camera's displacement along each axis [m]."""
+    """Standard deviation of the camera's displacement along each axis [m]."""
     turn_rad: float = 0.025
-    """Spread of its rotation about each axis [rad]."""
+    """Standard deviation of its rotation about each axis [rad]."""
     moved: float = 0.2
-    """Probability that it has moved at all."""
+    """Probability that the camera has moved."""
     seen: float = 0.025
-    """Spread of a sighting of the hand, in picture coordinates; the picture is 2 wide."""
+    """Standard deviation of a detection of the hand, in image coordinates ([-1, 1])."""
     sure: float = 0.5
-    """Confidence below which a sighting is ignored."""
+    """Confidence below which a detection is ignored."""
     gate: float = 4.0
-    """Sightings that lie further off than so many spreads are ignored."""
+    """Mahalanobis distance beyond which a detection is ignored."""
 
 
 class CameraTracker:
-    """An extended Kalman filter over the displacement and rotation of each world's fixed camera.
+    """Extended Kalman filters over the displacement and rotation of the fixed cameras.
 
-    A lab calibrates its camera once, and then somebody leans against the tripod. The robot knows
-    where its own hand is; where the hand is seen tells how the camera has moved since. Beside that
-    stands the hypothesis that nothing has moved, which wins as long as it explains as much.
+    The robot knows where its hand is; the position of the hand in the image tells how the camera
+    has moved since it was calibrated. The alternative hypothesis, that it has not moved, is kept
+    beside the filter and preferred as long as it explains the detections as well.
 
     Args:
-        n: Number of worlds.
-        nominal: The camera as it was calibrated.
-        prior: What is expected of it.
+        n: Number of sub-environments.
+        nominal: The camera as calibrated.
+        prior: Expected displacement and precision.
     """
 
     def __init__(self, n: int, nominal: PinholeCamera, prior: CameraPrior | None = None) -> None:
         self.nominal, self.prior = nominal, prior or CameraPrior()
         self._start = np.diag(np.square([self.prior.shift_m] * 3 + [self.prior.turn_rad] * 3))
         self.mean = np.zeros((n, 6))
-        """Displacement in the world [m] and rotation vector in the camera [rad]."""
+        """Displacement in the world frame [m], rotation vector in the camera frame [rad]. (n, 6)"""
         self.cov = np.tile(self._start, (n, 1, 1))
         self._still = float(np.log(self.prior.moved / (1.0 - self.prior.moved)))
         self.odds = np.full(n, self._still)
-        """Logarithm of the odds that it has moved."""
+        """Log odds that the camera has moved. Shape (n,)."""
 
     @property
     def pose(self) -> NDArray:
-        """The displacement to be reckoned with: `mean`, as far as there was one. Shape (n, 6)."""
+        """Expected displacement: `mean` times the probability of a move. Shape (n, 6)."""
         return self.mean / (1.0 + np.exp(-self.odds))[:, None]
 
     def reset(self, ids: NDArray[np.int64]) -> None:
-        """Forget what was learnt about these worlds' cameras."""
+        """Reset the filters of these sub-environments."""
         self.mean[ids] = 0.0
         self.cov[ids] = self._start
         self.odds[ids] = self._still
@@ -69,13 +69,13 @@ class CameraTracker:
     def update(
         self, ids: NDArray[np.int64], tcp: NDArray, uv: NDArray, confidence: NDArray
     ) -> None:
-        """Learn from one sighting of the hand in each of these worlds.
+        """Update with one detection of the hand in each of these sub-environments.
 
         Args:
-            ids: Worlds, each at most once. Shape (m,).
-            tcp: Where the tool centre point is, world frame. Shape (m, 3), [m].
-            uv: Where it is seen, u to the right and v down. Shape (m, 2).
-            confidence: That it is seen. Shape (m,), in [0, 1].
+            ids: Sub-environments, each at most once. Shape (m,).
+            tcp: Tool centre points, world frame. Shape (m, 3), [m].
+            uv: The detections, u to the right and v down. Shape (m, 2).
+            confidence: That the hand is visible, in [0, 1]. Shape (m,).
         """
         expected, slope = self._project(self.mean[ids], tcp)
         off = uv - expected
@@ -94,10 +94,10 @@ class CameraTracker:
         self.cov[ids] = cov - gain @ slope @ cov
 
     def deproject(self, mean: NDArray, uv: NDArray, z: float = 0.025) -> NDArray:
-        """Picture coordinates to points on a horizontal plane, by cameras of their own.
+        """Project image coordinates onto a horizontal plane, each image by its own camera.
 
         Args:
-            mean: Displacement and rotation of each picture's camera, as in `pose`. Shape (m, 6).
+            mean: Displacement and rotation of each image's camera, as in `pose`. Shape (m, 6).
             uv: u to the right and v down. Shape (m, r, 2).
             z: Height of the plane [m].
 
@@ -109,7 +109,7 @@ class CameraTracker:
         return deproject_onto_plane(pos, mat, nominal.tan_half, uv, z)
 
     def _project(self, mean: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
-        """Where points are seen (m, 2), and how that changes with the camera (m, 2, 6)."""
+        """Image coordinates of points (m, 2), and their Jacobian in the camera's pose (m, 2, 6)."""
         nominal = self.nominal
         axes = nominal.mat @ rotvec_to_mat(mean[:, 3:])
         local = np.einsum("ni,nij->nj", points - nominal.pos - mean[:, :3], axes)

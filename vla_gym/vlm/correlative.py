@@ -1,9 +1,9 @@
-"""Dense tokens of ViTs by another last attention: each place looks at what is like it.
+"""Dense tokens of ViTs by correlative self-attention in the last block.
 
-In a CLIP's last block the places attend to whatever serves the pooled feature, and what they say of
-themselves is lost. Attention by the likeness of queries to queries and keys to keys, with nothing
-learnt anew, brings it back (Wang, Mei and Yuille 2023, "SCLIP: Rethinking Self-Attention for Dense
-Vision-Language Inference", arXiv:2312.01597).
+In a CLIP's last block the tokens attend to whatever serves the pooled feature and lose their local
+content. Attention by the similarity of queries to queries and of keys to keys restores it without
+training (Wang, Mei and Yuille 2023, "SCLIP: Rethinking Self-Attention for Dense Vision-Language
+Inference", arXiv:2312.01597).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 @contextmanager
 def input_of(block: nn.Module) -> Iterator[list[Tensor]]:
-    """Record what a block is given while the tower runs as usual."""
+    """Record a block's input while the tower runs as usual."""
     seen: list[Tensor] = []
     hook = block.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     try:
@@ -28,7 +28,7 @@ def input_of(block: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def correlative(qkv: Tensor, heads: int) -> Tensor:
-    """Attention whose weights are the likeness of queries among themselves, and of keys.
+    """Attention weighted by the similarity of queries to queries, and of keys to keys.
 
     Args:
         qkv: Queries, keys and values side by side. Shape (n, k, 3 * width).
@@ -45,7 +45,7 @@ def correlative(qkv: Tensor, heads: int) -> Tensor:
 
 
 def open_clip_block(block: Any, x: Tensor) -> Tensor:
-    """An open_clip `ResidualAttentionBlock` with such attention. Shape as of x, (n, k, w)."""
+    """Run an open_clip `ResidualAttentionBlock` with correlative attention on x, (n, k, w)."""
     attn = block.attn
     qkv = functional.linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)
     x = x + block.ls_1(attn.out_proj(correlative(qkv, attn.num_heads)))
@@ -53,7 +53,7 @@ def open_clip_block(block: Any, x: Tensor) -> Tensor:
 
 
 def timm_block(block: Any, x: Tensor) -> Tensor:
-    """A timm ViT `Block` with correlative attention. Shape as of x, (n, k, w)."""
+    """Run a timm ViT `Block` with correlative attention on x, (n, k, w)."""
     same: Callable[[Tensor], Tensor] = nn.Identity()
     seen = correlative(block.attn.qkv(block.norm1(x)), block.attn.num_heads)
     x = x + getattr(block, "ls1", same)(block.attn.proj(seen))
@@ -61,7 +61,7 @@ def timm_block(block: Any, x: Tensor) -> Tensor:
 
 
 def is_plain(block: Any) -> bool:
-    """Whether a timm block is built as `timm_block` takes it to be."""
+    """Whether a timm block has the structure that `timm_block` assumes."""
     attn = getattr(block, "attn", None)
     if attn is None or not all(hasattr(attn, name) for name in ("qkv", "proj", "num_heads")):
         return False

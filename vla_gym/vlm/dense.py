@@ -13,11 +13,11 @@ from vla_gym.vlm.correlative import input_of, is_plain, open_clip_block, timm_bl
 
 
 def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    """Run an image tower once for its pooled feature and one feature per place.
+    """Run an image tower once for its pooled feature and one feature per cell.
 
     Args:
         visual: An open_clip image tower: `TimmModel` or `VisionTransformer`.
-        images: Normalised pictures. Shape (n, 3, h, w).
+        images: Normalised images. Shape (n, 3, h, w).
 
     Returns:
         Pooled (n, d), tokens (n, gh * gw, d) row by row from the top left, both L2-normalised and
@@ -35,7 +35,7 @@ def encode_dense(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int
             f"An image tower of type {type(visual).__name__} gives no dense tokens here. Use a"
             " model with a ViT or timm tower, for example 'ViT-B-32', or model='embedded'."
         )
-    # in float32, whatever the tower computes in: else the lengths are off by half a percent
+    # normalise in float32: in bfloat16 the lengths are off by half a percent
     pooled, tokens = pooled.float(), tokens.float()
     return functional.normalize(pooled, dim=-1), functional.normalize(tokens, dim=-1), grid
 
@@ -69,7 +69,7 @@ def _timm(visual: Any, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]
 
 
 def timm_features(trunk: Any, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Run a timm trunk once: its features as they are pooled, and as places are read off them."""
+    """Run a timm trunk once: its features for pooling, and its features for dense tokens."""
     blocks = getattr(trunk, "blocks", None)
     last = blocks[-1] if blocks is not None and len(blocks) and is_plain(blocks[-1]) else None
     with input_of(last or nn.Identity()) as seen:
@@ -84,10 +84,10 @@ def _conv_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]
     n, c, gh, gw = features.shape
     if any("pool" in name for name, _ in visual.head.named_children()):
         raise InvalidConfigError(
-            "This image tower pools by attention over the whole picture, so it has no dense tokens."
+            "This image tower pools by attention over the whole image, so it has no dense tokens."
             " Use a model with average pooling or a ViT, or model='embedded'."
         )
-    # each place goes through the pooled path as if it were a 1 x 1 picture
+    # each cell goes through the pooled path as if it were a 1 x 1 image
     cells = features.permute(0, 2, 3, 1).reshape(n * gh * gw, c, 1, 1)
     tokens = visual.head(trunk.forward_head(cells))
     return tokens.view(n, gh * gw, -1), (gh, gw)
@@ -99,7 +99,7 @@ def _vit_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]]
     n, k, c = patches.shape
     pool: nn.Module | None = getattr(trunk, "attn_pool", None)
     if pool is not None:
-        # one token alone: attention pooling becomes its value path
+        # with a single token, attention pooling reduces to its value path
         patches = pool(patches.reshape(n * k, 1, c)).view(n, k, c)
     patches = getattr(trunk, "fc_norm", nn.Identity())(patches)
     tokens = visual.head(getattr(trunk, "head", nn.Identity())(patches))
@@ -110,13 +110,13 @@ def _vit_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]]
 
 
 def to_input(images: Any, size: tuple[int, int], mean: Tensor, std: Tensor) -> Tensor:
-    """Turn pictures into a tower's input: resized, scaled, normalised, channels last in memory.
+    """Convert images to a tower's input: resized, scaled, normalised, channels last in memory.
 
     Args:
         images: Shape (n, H, W, 3) uint8; array or tensor.
-        size: Height and width that the tower wants.
-        mean: Shape (3,), of values in [0, 1].
-        std: Shape (3,).
+        size: Height and width of the tower's input.
+        mean: Of the normalisation, for values in [0, 1]. Shape (3,).
+        std: Of the normalisation. Shape (3,).
 
     Returns:
         Shape (n, 3, h, w) float32.
@@ -126,11 +126,11 @@ def to_input(images: Any, size: tuple[int, int], mean: Tensor, std: Tensor) -> T
     """
     if images.ndim != 4 or images.shape[-1] != 3 or "uint8" not in str(images.dtype):
         raise InvalidConfigError(
-            f"Pictures must be uint8 of shape (n, height, width, 3), got {images.dtype} of"
+            f"Images must be uint8 of shape (n, height, width, 3), got {images.dtype} of"
             f" shape {tuple(images.shape)}."
         )
     x = torch.as_tensor(images).to(mean.device)
-    # (n, H, W, 3) seen as (n, 3, H, W) is channels-last memory already: no copy
+    # (n, H, W, 3) viewed as (n, 3, H, W) is channels-last memory already: no copy
     x = x.permute(0, 3, 1, 2)
     if tuple(x.shape[-2:]) != size:
         x = functional.interpolate(

@@ -1,4 +1,4 @@
-"""`ClipEncoder`: pictures and sentences into one space, by the embedded or any open_clip model."""
+"""`ClipEncoder`: images and texts in one space, by the embedded or any open_clip model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LOCAL, _HUB = "local-dir:", "hf-hub:"
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What an image tower says about a batch of pictures."""
+    """Features of a batch of images."""
 
     pooled: Tensor
     """L2-normalised. Shape (n, d)."""
@@ -50,14 +50,14 @@ class ClipEncoder:
     """A frozen CLIP: pooled and dense image features, text features with a cache.
 
     Args:
-        model: ``"embedded"`` (comes with the package, needs no network), an open_clip model name
+        model: ``"embedded"`` (part of the package, needs no network), an open_clip model name
             such as ``"ViT-B-32"``, ``"hf-hub:owner/name"``, a folder with an
             ``open_clip_config.json``, or ``"local-dir:"`` and such a folder.
         pretrained: open_clip's tag or a file of weights, for open_clip model names; may also be
             part of the name: ``"ViT-B-32:laion2b_s34b_b79k"``.
         device: ``"auto"`` takes a GPU if there is one.
         precision: Of the image tower: ``"float32"``, ``"bfloat16"``, or ``"auto"``, which takes
-            bfloat16 where the device multiplies it natively.
+            bfloat16 where the device supports it natively.
 
     Raises:
         UnknownNameError: If open_clip knows no such model, or no such weights for it, or there is
@@ -89,8 +89,8 @@ class ClipEncoder:
         tower.fuse_batch_norm(self.clip.visual)
         self.clip.to(self.device, memory_format=torch.channels_last)
         self.clip.visual.to(self.dtype)
-        # a GPU is one worker, whoever calls it
-        self._crew = BatchThreadPool(torch.get_num_threads() if self.device.type == "cpu" else 1)
+        # a GPU is one worker, from whichever thread it is called
+        self._threads = BatchThreadPool(torch.get_num_threads() if self.device.type == "cpu" else 1)
         has_roles = self.folder is not None and (self.folder / ROLES_FILE).is_file()
         self.roles: RoleReader | None = None
         if has_roles and self.folder is not None:
@@ -106,7 +106,7 @@ class ClipEncoder:
 
     @torch.inference_mode()
     def encode_image(self, images: NDArray[np.uint8] | Tensor) -> ImageFeatures:
-        """Encode pictures; other sizes than the tower's own are resized.
+        """Encode images; other sizes than the tower's own are resized.
 
         Args:
             images: Shape (n, H, W, 3), 0 to 255.
@@ -117,7 +117,7 @@ class ClipEncoder:
         Raises:
             InvalidConfigError: If the shape or type is wrong.
         """
-        parts = self._crew.map(self._encode, images)
+        parts = self._threads.map(self._encode, images)
         pooled, tokens = zip(*parts, strict=True)
         return ImageFeatures(torch.cat(pooled), torch.cat(tokens))
 
@@ -130,10 +130,10 @@ class ClipEncoder:
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Encode sentences; each distinct one is computed once and kept.
+        """Encode texts; results are cached.
 
         Args:
-            texts: Any words.
+            texts: Any texts.
 
         Returns:
             L2-normalised. Shape (len(texts), d), float32.
@@ -146,7 +146,7 @@ class ClipEncoder:
         return self.clip.encode_text(self.tokenize(texts), normalize=True).float()
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids of sentences, padded. Shape (len(texts), context)."""
+        """Token ids of texts, padded. Shape (len(texts), context)."""
         return self.tokenizer(list(texts)).to(self.device)
 
 
@@ -175,10 +175,10 @@ def _load_folder(folder: Path) -> tuple[Any, Any]:
     try:
         clip = open_clip.create_model(f"{_LOCAL}{folder}", require_pretrained=True)
         tokenizer = open_clip.get_tokenizer(f"{_LOCAL}{folder}", **extra)  # type: ignore
-    except ImportError as fault:
-        raise _missing(folder, fault) from fault
-    except Exception as fault:
-        raise CheckpointError(f"The CLIP model in {folder} cannot be loaded: {fault}") from fault
+    except ImportError as error:
+        raise _missing(folder, error) from error
+    except Exception as error:
+        raise CheckpointError(f"The CLIP model in {folder} cannot be loaded: {error}") from error
     return clip, tokenizer
 
 
@@ -190,14 +190,14 @@ def _load_named(model: str, pretrained: str | None) -> tuple[Any, Any]:
     try:
         clip = open_clip.create_model(model, pretrained=pretrained, require_pretrained=True)
         tokenizer = open_clip.get_tokenizer(model)
-    except ImportError as fault:
-        raise _missing(model, fault) from fault
-    except Exception as fault:
+    except ImportError as error:
+        raise _missing(model, error) from error
+    except Exception as error:
         raise HubError(
             f"The weights of {model!r} (pretrained={pretrained!r}) could not be fetched or read:"
-            f" {fault} Check the network, give a local folder or file, or use model='embedded',"
+            f" {error} Check the network, give a local folder or file, or use model='embedded',"
             " which comes with the package and needs no network."
-        ) from fault
+        ) from error
     return clip, tokenizer
 
 
@@ -220,8 +220,8 @@ def _check_names(model: str, pretrained: str | None) -> None:
         raise UnknownNameError(f"weights for {model!r}", pretrained, tags, remedy)
 
 
-def _missing(model: object, fault: ImportError) -> MissingDependencyError:
+def _missing(model: object, error: ImportError) -> MissingDependencyError:
     return MissingDependencyError(
-        f"{model} needs a package that is not installed ({fault}). Models with a Hugging Face text"
+        f"{model} needs a package that is not installed ({error}). Models with a Hugging Face text"
         " tower or tokenizer need `pip install transformers`; model='embedded' does not."
     )

@@ -1,8 +1,7 @@
-"""`Grounder`: where in the picture are the things that an instruction speaks of?"""
+"""`Grounder`: finds the object and the target of an instruction in an image."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,113 +14,57 @@ from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.language.comparisons import PlainInstruction, without_comparisons
 from vla_gym.language.role_phrases import split_roles
 from vla_gym.language.vocabulary import HAND_NAMES
-from vla_gym.vlm import THERE
 from vla_gym.vlm.cache import TextCache
-from vla_gym.vlm.dense import cell_grid
 from vla_gym.vlm.encoder import ClipEncoder, ImageFeatures
+from vla_gym.vlm.peaks import WINDOW, find_peak, soft_argmax
 from vla_gym.vlm.reasoning import by_role, choose
 from vla_gym.vlm.roles import ROLES, text_hidden
 
-__all__ = ["ROLES", "THERE", "Grounder", "Grounding", "soft_argmax"]
-
-_WINDOW = 2
-_AGREE = 1.0
-"""How far apart cells may place the middle of what they speak of, to be of one thing [cells]."""
 _HAND_WINDOW, _HAND_AGREE, _HAND_SOFTNESS = 3, 2.0, 2.0
-"""The hand is seen as two fingers apart; its middle is between them."""
-_LOGIT_SCALE = 60.0  # sharpness of raw cosine maps, where no scale was learnt
-_Z_CONFIDENT = 3.0  # standard deviations above the map's mean at which confidence is 1/2
+"""As in `soft_argmax`; the hand shows as two fingers apart, and its centre is between them."""
+_LOGIT_SCALE = 60.0
+"""Scale of cosine maps of models without a learnt scale."""
+_Z_CONFIDENT = 3.0
+"""Standard deviations above the map's mean at which confidence is 1/2, for the same models."""
 
 
 @dataclass(frozen=True)
 class Grounding:
-    """Where each role's thing is seen."""
+    """Where each role's object is in the image."""
 
     heat: Tensor
     """Logits. Shape (n, len(ROLES), gh, gw)."""
     point: Tensor
     """u to the right and v down, [-1, 1]. Shape (n, len(ROLES), 2)."""
     confidence: Tensor
-    """That it is there at all, [0, 1]. Shape (n, len(ROLES))."""
+    """Confidence that the object is there, [0, 1]. Shape (n, len(ROLES))."""
     shape: Tensor | None = None
-    """What taking it needs to know, as `vla_gym.world.grasping.shape_of`, by models that learnt to.
-    Shape (n, len(ROLES), N_SHAPE)."""
+    """What a grasp needs to know, as `vla_gym.world.grasping.shape_of`; None if the model does not
+    predict it. Shape (n, len(ROLES), N_SHAPE)."""
     hand: Tensor | None = None
-    """Where the robot's tool centre point is seen, by models that learnt to. Shape (n, 2)."""
+    """The robot's tool centre point; None if the model does not predict it. Shape (n, 2)."""
     hand_confidence: Tensor | None = None
-    """That it is seen. Shape (n,)."""
-
-
-def soft_argmax(
-    heat: Tensor, shifts: Tensor | None = None, window: int = _WINDOW, agree: float = _AGREE
-) -> Tensor:
-    """The middle of the peak: mean place under softmax, in a window that follows it.
-
-    Args:
-        heat: Logits. Shape (n, ..., gh, gw).
-        shifts: How far off each cell's middle the thing's middle is. Shape (n, gh * gw, 2),
-            [cells].
-        window: Cells on either side of the window's centre.
-        agree: How far apart cells that speak of one thing may place its middle [cells].
-
-    Returns:
-        u to the right and v down, [-1, 1]. Shape (..., 2).
-    """
-    return find_peak(heat, shifts, window, agree)[0]
-
-
-def find_peak(
-    heat: Tensor, shifts: Tensor | None = None, window: int = _WINDOW, agree: float = _AGREE
-) -> tuple[Tensor, Tensor]:
-    """`soft_argmax`, and the weights of the cells that it comes from.
-
-    Where cells say how far off their thing's middle is, those count that agree with the highest
-    one: a neighbour's cells speak of the neighbour's middle.
-
-    Args:
-        heat: Logits. Shape (n, ..., gh, gw).
-        shifts: As in `soft_argmax`.
-        window: As in `soft_argmax`.
-        agree: As in `soft_argmax`.
-
-    Returns:
-        u and v, shape (..., 2), and weights, shape (n or 1, all in between, gh * gw).
-    """
-    gh, gw = heat.shape[-2:]
-    cell = cell_grid(gh, gw, heat.device)
-    spread = math.inf if shifts is None else agree
-    votes = cell[None] if shifts is None else cell + shifts
-    flat = heat.reshape(len(votes), -1, gh * gw)
-    best = flat.argmax(dim=-1)[..., None].expand(-1, -1, 2)
-    centre, weight = votes.gather(1, best), flat
-    for _ in range(2):
-        away = torch.cdist(centre.round(), cell, p=math.inf)
-        off = torch.cdist(centre, votes, compute_mode="donot_use_mm_for_euclid_dist")
-        near = flat.masked_fill(away > window, float("-inf"))
-        weight = (near - off.square() / (2 * spread**2)).softmax(dim=-1)
-        centre = weight @ votes
-    size = torch.tensor([gw, gh], device=heat.device, dtype=centre.dtype)
-    return ((centre + 0.5) / size * 2 - 1).view(*heat.shape[:-2], 2), weight
+    """Confidence that the hand is visible, [0, 1]. Shape (n,)."""
 
 
 class Grounder:
-    """Finds the things that instructions speak of, role by role.
+    """Finds the objects that instructions name, role by role.
 
     The embedded CLIP reads one query per role from the whole instruction. With other CLIP models
     the instruction is cut into phrases, which are encoded one by one.
 
-    What compares or rules out ("the leftmost cube", "the mug that is not red") is left to
-    `vla_gym.vlm.reasoning`, over all that fits the rest of the phrase.
+    Comparisons ("the leftmost cube", "the mug that is not red") are resolved by
+    `vla_gym.vlm.reasoning` among all objects that fit the rest of the phrase.
 
     Args:
         encoder: The CLIP.
-        calibration: The camera, to compare places on the table instead of in the picture.
+        calibration: The camera, to compare positions on the table instead of in the image.
     """
 
     def __init__(self, encoder: ClipEncoder, calibration: PinholeCamera | None = None) -> None:
         self.encoder, self.calibration = encoder, calibration
         self._queries: TextCache[Tensor] = TextCache(self._read)
-        self._requests: TextCache[PlainInstruction] = TextCache(
+        self._plain: TextCache[PlainInstruction] = TextCache(
             lambda texts: map(without_comparisons, texts)
         )
 
@@ -130,10 +73,10 @@ class Grounder:
         """One query vector per role.
 
         Args:
-            instructions: Sentences or bare phrases ("the red cube" is the object).
+            instructions: Instructions, or bare phrases, which are the object.
 
         Returns:
-            L2-normalised, or zero for a role that a split instruction does not fill.
+            L2-normalised; zero for a role that a split instruction lacks.
             Shape (n, len(ROLES), d).
         """
         if not instructions:
@@ -146,13 +89,13 @@ class Grounder:
         instructions: Sequence[str],
         chosen: NDArray | None = None,
     ) -> Grounding:
-        """Look for each role's thing in each picture.
+        """Locate each role's object in each image.
 
         Args:
             images: Shape (n, H, W, 3) uint8.
-            instructions: One per picture.
-            chosen: Where each role's thing was a moment ago, if a comparison has chosen it ("the
-                leftmost cube"); nan where none has. Shape (n, len(ROLES), 2), picture coordinates.
+            instructions: One per image.
+            chosen: Last position of each role's object, if a comparison has chosen it ("the
+                leftmost cube"); nan where none has. Shape (n, len(ROLES), 2), image coordinates.
         """
         return self.ground_features(self.encoder.encode_image(images), instructions, chosen)
 
@@ -163,41 +106,35 @@ class Grounder:
         instructions: Sequence[str],
         chosen: NDArray | None = None,
     ) -> Grounding:
-        """The same as `ground`, from features that were computed before.
+        """`ground`, from features that were computed before.
 
         Args:
-            features: Of n pictures.
-            instructions: One per picture.
+            features: Features of n images.
+            instructions: One per image.
             chosen: As in `ground`.
         """
-        requests = self._requests(instructions)
-        queries = self.queries([request.text for request in requests])
+        plain = self._plain(instructions)
+        queries = self.queries([instruction.text for instruction in plain])
         reader = self.encoder.roles
-        if reader is not None:  # the hand is looked for along with the roles
+        if reader is not None:  # the hand is located along with the roles
             hand = self.queries([HAND_NAMES[0]])[:, :1].expand(len(queries), -1, -1)
             queries = torch.cat([queries, hand], dim=1)
         heat = self._heat(features.tokens, queries)
         shifts = reader.shifts(features.tokens) if reader is not None else None
-        for i, request in enumerate(requests):
-            if request.phrases:
-                shift = shifts[i : i + 1] if shifts is not None else None
-                of_roles = heat[i, : len(ROLES)]
-                heat[i, : len(ROLES)] = self._reasoned(
-                    request, of_roles, features.tokens[i : i + 1], shift,
+        n = len(ROLES)
+        for i, instruction in enumerate(plain):
+            if instruction.phrases:
+                heat[i, :n] = self._choose(
+                    instruction, heat[i, :n], features.tokens[i : i + 1],
+                    None if shifts is None else shifts[i : i + 1],
                     None if chosen is None else torch.as_tensor(chosen[i]).to(heat),
                 )  # fmt: skip
-        if reader is not None:
-            confidence = heat.amax(dim=(-2, -1)).sigmoid()
-        else:
-            flat = heat.flatten(-2) / _LOGIT_SCALE
-            peak = flat.amax(-1) / (flat.std(-1) + 1e-6)
-            confidence = (peak - _Z_CONFIDENT).sigmoid() * (queries.abs().sum(-1) > 0)
         if reader is None or shifts is None:
-            return Grounding(heat, soft_argmax(heat), confidence)
-        n = len(ROLES)
+            return Grounding(heat, soft_argmax(heat), _cosine_confidence(heat, queries))
+        confidence = heat.amax(dim=(-2, -1)).sigmoid()
         point, weight = find_peak(heat[:, :n], shifts)
-        # cells outside all windows have no weight, and need not be asked
-        cells = weight.sum(dim=1).topk(min(n * (2 * _WINDOW + 1) ** 2, weight.shape[-1])).indices
+        # cells outside all windows have no weight
+        cells = weight.sum(dim=1).topk(min(n * (2 * WINDOW + 1) ** 2, weight.shape[-1])).indices
         asked = features.tokens.take_along_dim(cells[..., None], dim=1)
         shape = weight.take_along_dim(cells[:, None], dim=2) @ reader.shapes(asked)
         hand = soft_argmax(heat[:, n:] / _HAND_SOFTNESS, shifts, _HAND_WINDOW, _HAND_AGREE)[:, 0]
@@ -212,17 +149,17 @@ class Grounder:
             heat = _LOGIT_SCALE * (cosine - cosine.mean(-1, keepdim=True))
         return heat.view(*heat.shape[:2], *self.encoder.grid)
 
-    def _reasoned(
-        self, request: PlainInstruction, heat: Tensor, tokens: Tensor, shift: Tensor | None,
+    def _choose(
+        self, instruction: PlainInstruction, heat: Tensor, tokens: Tensor, shift: Tensor | None,
         chosen: Tensor | None,
     ) -> Tensor:  # fmt: skip
-        """One picture's maps, each with nothing left but the thing that is meant."""
+        """One image's maps, each reduced to the object that a comparison means."""
 
         def ask(text: str) -> Tensor:
             return self._heat(tokens, self.queries([text])[:, :1])[0, 0]
 
-        bare = self.queries([str(phrase.plain()) for phrase in request.phrases])[:, 0]
-        meant = by_role(request, self.queries([request.text])[0], bare)
+        bare = self.queries([str(phrase.plain()) for phrase in instruction.phrases])[:, 0]
+        meant = by_role(instruction, self.queries([instruction.text])[0], bare)
         maps = list(heat)
         for r, phrase in enumerate(meant):
             if phrase is not None and phrase.compares:
@@ -242,3 +179,10 @@ class Grounder:
         filled = torch.tensor([bool(p) for p in phrases], device=self.encoder.device)
         encoded = self.encoder.encode_text([p or "thing" for p in phrases]) * filled[:, None]
         return encoded.view(len(texts), len(ROLES), -1)
+
+
+def _cosine_confidence(heat: Tensor, queries: Tensor) -> Tensor:
+    """How far the peaks stand out of maps without a learnt scale; 0 for empty queries."""
+    flat = heat.flatten(-2) / _LOGIT_SCALE
+    peak = flat.amax(-1) / (flat.std(-1) + 1e-6)
+    return (peak - _Z_CONFIDENT).sigmoid() * (queries.abs().sum(-1) > 0)

@@ -1,4 +1,4 @@
-"""`TimmEncoder`: towers of timm (ViT, DeiT, convolutional) for pictures, without words."""
+"""`TimmEncoder`: image towers of timm (ViT, DeiT, convolutional), without text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from vla_gym.vlm.inference import dtype_of
 
 
 class TimmEncoder:
-    """A frozen image tower: pooled and dense features, which no words can be matched with.
+    """A frozen image tower: pooled and dense features that cannot be matched with texts.
 
-    For what needs no language: features of a baseline, or of one's own policy. To find what a
-    sentence names, use `vla_gym.vlm.encoder.ClipEncoder`.
+    For baselines and policies that need no language. To locate what an instruction names,
+    use `vla_gym.vlm.encoder.ClipEncoder`.
 
     Args:
-        name: A name of timm's, such as ``"deit_tiny_patch16_224"``, perhaps with a tag of weights:
-            ``"vit_base_patch16_224.augreg_in21k"``.
-        pretrained: Whether to fetch the weights; without, they are random.
+        name: Name of a timm model, such as ``"deit_tiny_patch16_224"``, with a tag of weights if
+            wanted: ``"vit_base_patch16_224.augreg_in21k"``.
+        pretrained: Whether to download the weights; otherwise they are random.
         device: ``"auto"`` takes a GPU if there is one.
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
         kwargs: Passed on to `timm.create_model`.
@@ -49,12 +49,12 @@ class TimmEncoder:
         self.dtype = dtype_of(precision, self.device)
         try:
             trunk: Any = timm.create_model(name, pretrained=pretrained, num_classes=0, **kwargs)
-        except Exception as fault:  # the hub's clients raise almost anything
+        except Exception as error:  # the hub's clients raise almost anything
             raise HubError(
-                f"The weights of {name!r} could not be fetched or read: {fault} Check the network,"
+                f"The weights of {name!r} could not be fetched or read: {error} Check the network,"
                 " pass pretrained=False for random weights, or use ClipEncoder('embedded'), which"
                 " comes with the package."
-            ) from fault
+            ) from error
         self.trunk = trunk.eval().requires_grad_(False).to(self.device, self.dtype)
         cfg = trunk.pretrained_cfg
         self.image_size: tuple[int, int] = tuple(kwargs.get("img_size", cfg["input_size"][1:]))
@@ -66,7 +66,7 @@ class TimmEncoder:
 
     @torch.inference_mode()
     def encode_image(self, images: NDArray[np.uint8] | Tensor) -> ImageFeatures:
-        """Encode pictures. Arguments, result and errors as of `ClipEncoder.encode_image`."""
+        """Encode images. Arguments, result and errors as of `ClipEncoder.encode_image`."""
         x = to_input(images, self.image_size, self._mean, self._std).to(self.dtype)
         features, dense = timm_features(self.trunk, x)
         pooled = self.trunk.forward_head(features, pre_logits=True)

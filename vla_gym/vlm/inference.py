@@ -1,4 +1,4 @@
-"""How an image tower runs fast: in which number format, and on which threads."""
+"""Number format and threads of an image tower."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vla_gym.errors import UnknownNameError
 Precision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16")
 _LEAST_SHARE = 4
-"""Pictures below which a thread of its own does not pay."""
+"""Images below which a further thread does not pay."""
 
 
 def dtype_of(precision: str, device: torch.device) -> torch.dtype:
-    """The number format of a precision's name.
+    """The data type of a precision.
 
     Args:
-        precision: "auto" takes bfloat16 where the device multiplies it natively, else float32.
-        device: Where the tower runs.
+        precision: "auto" takes bfloat16 where the device supports it natively, else float32.
+        device: Device of the tower.
 
     Raises:
         UnknownNameError: If there is no such precision.
@@ -42,13 +42,13 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 class BatchThreadPool:
-    """Runs a function over equal shares of a batch, each on a thread of its own.
+    """Runs a function on equal shares of a batch, one thread per share.
 
-    torch's own threads meet after every layer and wait for each other spinning, which costs
-    several times the work itself as soon as anything else runs on the machine. Shares do not meet.
+    torch's own threads synchronise after every layer by spinning, which is several times slower
+    as soon as other processes use the cores. Shares are not synchronised.
 
     Args:
-        size: Threads; 1 runs everything where it is called.
+        size: Threads; 1 runs everything in the calling thread.
     """
 
     def __init__(self, size: int) -> None:
@@ -61,9 +61,9 @@ class BatchThreadPool:
         if shares < 2:
             return [run(batch)]
         if self._pool is None:
-            # the setting counts for the thread that makes it
+            # torch keeps this setting per thread
             self._pool = ThreadPoolExecutor(
-                self.size, "crew", initializer=torch.set_num_threads, initargs=(1,)
+                self.size, "batch", initializer=torch.set_num_threads, initargs=(1,)
             )
         step = -(-len(batch) // shares)
         return list(self._pool.map(run, [batch[i : i + step] for i in range(0, len(batch), step)]))

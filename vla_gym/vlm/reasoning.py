@@ -1,4 +1,4 @@
-"""Superlatives, exclusions, likeness: all that fits is found first, then one of it is chosen."""
+"""Superlatives, exclusions, likenesses: one peak is chosen among all that fit the plain phrase."""
 
 from __future__ import annotations
 
@@ -17,34 +17,36 @@ from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase
 from vla_gym.language.vocabulary import ANYTHING, COLOURS
 
 _FITS = -1.0
-"""Logit from which a peak counts as a thing that fits."""
-_REACH = 2
+"""Logit from which a peak counts as an object that fits."""
+_PEAK_CELLS = 2
 """Cells around a peak that belong to it."""
 _OFF = -30.0
 """Logit of cells that were ruled out."""
-_STRIDE = 0.35
-"""How far from where it was a thing is looked for again, in the picture of width 2."""
+_MAX_STEP = 0.35
+"""Farthest that an object can have moved between two images, in image coordinates."""
 
 
-def by_role(request: PlainInstruction, queries: Tensor, bare: Tensor) -> list[NounPhrase | None]:
-    """Which phrase each role is about.
+def by_role(
+    instruction: PlainInstruction, queries: Tensor, bare: Tensor
+) -> list[NounPhrase | None]:
+    """Assign a phrase to each role.
 
     Args:
-        request: The sentence.
-        queries: The plain sentence's query of each role. Shape (r, d).
-        bare: The query of each plain phrase said alone. Shape (len(request.phrases), d).
+        instruction: The instruction.
+        queries: Query of each role, from the plain instruction. Shape (r, d).
+        bare: Query of each plain phrase alone. Shape (len(instruction.phrases), d).
     """
     alike = bare @ queries.T
-    free = list(range(len(request.phrases)))
+    free = list(range(len(instruction.phrases)))
     chosen: list[NounPhrase | None] = []
     for r in range(len(queries)):
         if not free:
             chosen.append(None)
             continue
-        # phrases that sound the same are taken in order
+        # phrases with the same query are taken in order
         best = max(free, key=lambda k: (round(float(alike[k, r]), 3), -k))
         free.remove(best)
-        chosen.append(request.phrases[best])
+        chosen.append(instruction.phrases[best])
     return chosen
 
 
@@ -56,31 +58,31 @@ def choose(
     calibration: PinholeCamera | None = None,
     chosen: Tensor | None = None,
 ) -> Tensor:
-    """Leave of a map only the thing that a phrase means.
+    """Reduce a map to the one object that a phrase means.
 
-    A comparison is about the scene as it was when the words were said: the leftmost cube is still
-    meant when it has been carried to the right. Who has chosen before says where that was.
+    A comparison refers to the scene at the start of the episode: the leftmost cube is still meant
+    when it has been carried to the right. Later calls therefore pass its last position.
 
     Args:
-        heat: Logits of what fits the plain phrase. Shape (gh, gw).
-        phrase: What is said.
-        ask: From a phrase to its logits on the same picture. Shape (gh, gw).
-        locate: From logits (k, gh, gw) to picture coordinates (k, 2).
-        calibration: The camera, to compare places on the table; without it they are compared in
-            the picture.
-        chosen: Where the thing was that was chosen a moment ago, in picture coordinates (2,); nan
-            to choose now. Then the nearest that fits the plain phrase is taken, and nothing if all
+        heat: Logits of the plain phrase. Shape (gh, gw).
+        phrase: The phrase.
+        ask: From a phrase to its logits on the same image. Shape (gh, gw).
+        locate: From logits (k, gh, gw) to image coordinates (k, 2).
+        calibration: The camera, to compare positions on the table; without it they are compared in
+            the image.
+        chosen: Last position of the object that was chosen before, in image coordinates (2,); nan
+            to choose now. The nearest object that fits the plain phrase is taken, or none if all
             are too far.
 
     Returns:
-        The map, switched off except around one peak. Shape (gh, gw).
+        The map, with low logits except around one peak. Shape (gh, gw).
     """
     peaks = _peaks(heat)
     if chosen is not None and not chosen.isnan().any():
         maps = torch.stack([_around(heat, peak) for peak in peaks])
         away = (locate(maps) - chosen).norm(dim=-1)
         near = int(away.argmin())
-        return maps[near] if away[near] < _STRIDE else torch.full_like(heat, _OFF)
+        return maps[near] if away[near] < _MAX_STEP else torch.full_like(heat, _OFF)
     if phrase.other_than and len(peaks) > 1:
         bad = ask(str(replace(phrase.plain(), colour=phrase.other_than)))
         nearby = functional.max_pool2d(bad[None, None], 3, 1, 1)[0, 0]
@@ -104,7 +106,7 @@ def choose(
 
 
 def _peaks(heat: Tensor) -> list[tuple[int, int]]:
-    """Cells that are highest among their neighbours, of things that fit; at least the highest."""
+    """Local maxima of objects that fit; at least the highest cell."""
     top = functional.max_pool2d(heat[None, None], 3, 1, 1)[0, 0]
     cells = torch.nonzero((heat == top) & (heat > _FITS)).tolist()
     return [(r, c) for r, c in cells] or _highest(heat)
@@ -118,7 +120,7 @@ def _highest(heat: Tensor) -> list[tuple[int, int]]:
 def _unlike(
     peaks: Sequence[tuple[int, int]], model: tuple[int, int], ask: Callable[[str], Tensor]
 ) -> NDArray:
-    """How much the colours of peaks differ from that of another place. Shape (len(peaks),)."""
+    """Difference of the peaks' colours from that of another cell. Shape (len(peaks),)."""
     maps = torch.stack([ask(f"the {colour} {ANYTHING[0]}") for colour in COLOURS])
     profile = maps.softmax(dim=0)
     at = torch.stack([profile[:, r, c] for r, c in [model, *peaks]])
@@ -128,8 +130,8 @@ def _unlike(
 def _around(heat: Tensor, peak: tuple[int, int]) -> Tensor:
     r, c = peak
     out = torch.full_like(heat, _OFF)
-    rows = slice(max(r - _REACH, 0), r + _REACH + 1)
-    cols = slice(max(c - _REACH, 0), c + _REACH + 1)
+    rows = slice(max(r - _PEAK_CELLS, 0), r + _PEAK_CELLS + 1)
+    cols = slice(max(c - _PEAK_CELLS, 0), c + _PEAK_CELLS + 1)
     out[rows, cols] = heat[rows, cols].clamp(max=float(heat[r, c]))
     return out
 

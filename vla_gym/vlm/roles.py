@@ -1,4 +1,4 @@
-"""Reads one query per role out of an instruction's tokens, and scores image tokens against it."""
+"""`RoleReader`: one query per role from an instruction's tokens, and scores of image tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vla_gym.vlm.model_folder import ROLES_FILE
 from vla_gym.world.grasping import N_SHAPE
 
 ROLES = ("object", "target")
-"""Parts that a phrase can play in an instruction; a bare phrase is the object."""
+"""Roles of phrases in an instruction; a bare phrase is the object."""
 
 
 def text_hidden(clip: Any, ids: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def text_hidden(clip: Any, ids: Tensor) -> Tensor:
 
 
 def padding(hidden: Tensor, ids: Tensor) -> Tensor:
-    """Which hidden states lie beyond the end token.
+    """Mask of the hidden states beyond the end token.
 
     Args:
         hidden: From `text_hidden`. Shape (n, longest, width).
@@ -64,10 +64,10 @@ def text_pooled(clip: Any, hidden: Tensor, ids: Tensor) -> Tensor:
 
 
 class RoleReader(nn.Module):
-    """One learnt question per role, attending over the instruction's tokens.
+    """Attention pooling over the instruction's tokens, with one learnt question per role.
 
-    The roles share everything but where they look, so that "the red cube" means the same thing as
-    an object and as a target.
+    The roles share all other weights, so that "the red cube" has the same meaning as an object and
+    as a target.
 
     Args:
         width: Width of the text tower.
@@ -90,7 +90,7 @@ class RoleReader(nn.Module):
         self.shape = nn.Sequential(nn.Linear(dim, 64), nn.GELU(), nn.Linear(64, N_SHAPE))
 
     def forward(self, hidden: Tensor, ids: Tensor) -> Tensor:
-        """Read the queries.
+        """Compute the queries.
 
         Args:
             hidden: From `text_hidden`. Shape (n, longest, width).
@@ -122,7 +122,7 @@ class RoleReader(nn.Module):
         return self.log_scale.exp() * queries @ tokens.transpose(1, 2) + self.bias
 
     def shifts(self, tokens: Tensor) -> Tensor:
-        """Where the middle of what each token shows lies, seen from the token's own middle.
+        """Offset of the centre of the object that each token shows from the token's own centre.
 
         Args:
             tokens: L2-normalised. Shape (n, k, d).
@@ -133,7 +133,7 @@ class RoleReader(nn.Module):
         return self.shift(tokens)
 
     def shapes(self, tokens: Tensor) -> Tensor:
-        """What taking what each token shows needs to know.
+        """What a grasp of the object that each token shows needs to know.
 
         Args:
             tokens: L2-normalised. Shape (n, k, d).

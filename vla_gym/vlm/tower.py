@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         half = channels // 2
         self.inner = nn.Sequential(*_conv_relu(channels, half), *_conv(half, channels))
-        # start as the identity: deep stacks then train from the first step
+        # blocks start as the identity, so that deep stacks train from the first step
         nn.init.zeros_(self.inner[-1].weight)  # type: ignore
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,11 +39,11 @@ class ResidualBlock(nn.Module):
 class ConvTower(nn.Module):
     """Image tower with the interface that open_clip expects of a timm model.
 
-    Detail comes from the branch at stride 8; a branch at stride 16 sees further and is added to it.
+    A branch at stride 8 has the detail; one at stride 16 has a larger receptive field and is added.
 
     Args:
         channels: Channels at strides 2, 4, 8 and 16.
-        depths: Residual blocks at strides 4, 8, 16 and after the branches meet.
+        depths: Residual blocks at strides 4, 8, 16 and after the branches are joined.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class ConvTower(nn.Module):
         self.default_cfg = {"pool_size": (16, 16), "input_size": (3, 128, 128)}
 
     def reset_classifier(self, num_classes: int = 0, global_pool: str | None = None) -> None:
-        """Do nothing but remember the pooling: there is no classifier to take off."""
+        """Set the pooling; there is no classifier to remove."""
         self.global_pool = global_pool or "avg"
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Map pictures (n, 3, h, w) to a feature map (n, c, h/8, w/8)."""
+        """Map images (n, 3, h, w) to a feature map (n, c, h/8, w/8)."""
         detail = self.detail(self.stem(x))
         context = functional.interpolate(self.context(detail), size=detail.shape[-2:])
         return self.merge(detail + context)
@@ -88,13 +88,13 @@ class ConvTower(nn.Module):
         return x.mean(dim=(2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map pictures (n, 3, h, w) to pooled features (n, c)."""
+        """Map images (n, 3, h, w) to pooled features (n, c)."""
         return self.forward_head(self.forward_features(x))
 
 
 @register_model
 def vla_gym_convnet(pretrained: bool = False, **kwargs: Any) -> ConvTower:
-    """Build the tower by its timm name (open_clip builds it so from its configuration)."""
+    """Build the tower by its timm name, as open_clip does from its configuration."""
     return ConvTower()
 
 
