@@ -65,13 +65,13 @@ def finding(config: GpuConfig) -> list[dict[str, Any]]:
     core = env.unwrapped
     pool = make_renderer(core.world)
     start = time.perf_counter()
-    pictures = pool.render("fixed")
+    images = pool.render("fixed")
     draw_s, calibration = time.perf_counter() - start, pool.world.pinhole("fixed")
     pool.close()
     rows, first = [], None
     for device, precision in WHERE:
         grounder = Grounder(ClipEncoder(device=device, precision=precision))
-        uv = grounder.ground(pictures, core.instructions).point[:, 0].cpu().numpy().astype(float)
+        uv = grounder.ground(images, core.instructions).point[:, 0].cpu().numpy().astype(float)
         xy = calibration.deproject(uv, GRASP_PLANE_M)[..., :2]
         first = xy if first is None else first
         moved = 1e3 * np.linalg.norm(xy - first, axis=1)

@@ -105,11 +105,11 @@ def measure(name: str, what: str, workers: int, size: int, seconds: float) -> di
 
     for k in range(5):
         step(k)
-    calls, begun = 0, time.perf_counter()
-    while calls < 5 or time.perf_counter() - begun < seconds:
+    calls, start = 0, time.perf_counter()
+    while calls < 5 or time.perf_counter() - start < seconds:
         step(calls)
         calls += 1
-    rate = calls * workers / (time.perf_counter() - begun)
+    rate = calls * workers / (time.perf_counter() - start)
     return {"steps_per_s": round(rate, 1)}
 
 
@@ -117,7 +117,7 @@ if __name__ == "__main__":
     peer, what, workers, size, seconds = sys.argv[1:6]
     try:
         result = measure(peer, what, int(workers), int(size), float(seconds))
-    except Exception as fault:  # anything may go wrong in somebody else's package
-        result = {"error": f"{type(fault).__name__}: {str(fault)[:200]}"}
+    except Exception as exc:  # other packages may raise anything
+        result = {"error": f"{type(exc).__name__}: {str(exc)[:200]}"}
     print(json.dumps(result), flush=True)
     os._exit(0)  # some of them hang in their own clean-up

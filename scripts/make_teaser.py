@@ -64,7 +64,7 @@ def record(venv: Any, policy: Any, pool: Renderer, max_steps: int) -> tuple[list
             frames[i].append(images[i].copy())
         if not running.any():
             break
-        obs, _, terminated, truncated, infos = venv.step(policy.act(obs))
+        obs, _, terminated, truncated, _ = venv.step(policy.act(obs))
         won |= running & terminated
         running &= ~(terminated | truncated)
     clips = [

@@ -66,9 +66,9 @@ def main(config: LatencyConfig) -> None:
     encode = encoder.encode_image
 
     def timed(*args: Any, **kwargs: Any) -> Any:
-        begun = clock()
+        start = clock()
         out = encode(*args, **kwargs)
-        clip[0] += clock() - begun
+        clip[0] += clock() - start
         return out
 
     encoder.encode_image = timed
@@ -80,12 +80,12 @@ def main(config: LatencyConfig) -> None:
     core, thinking = venv.unwrapped, 0
     core.guard.clock = clock
     for k in range(config.steps):
-        clip[0], begun = 0.0, clock()
+        clip[0], start = 0.0, clock()
         action = loop.act(obs)
         if loop.state[0] == 0:  # the plan is not ready: the fast loop does all its work meanwhile
             loop.driver.policy.act(obs)
             thinking += 1
-        acted = clock() - begun
+        acted = clock() - start
         obs, _, terminated, truncated, _ = venv.step(action)
         safety = core.guard.seconds
         if k >= 5:

@@ -83,7 +83,7 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
     path = FOLDER / f"{name}.json"
     config = read_config(run / "best")
     last = read_meta(resolve(run, "latest"))
-    told = {
+    entry = {
         "run": {key: getattr(config, name) for name, key in OPTIONS.items()},
         "head_parameters": head_parameters(run / "best"),
         "minutes": round(last["elapsed_s"] / 60, 1),
@@ -105,22 +105,22 @@ def measure(run: Path, name: str, full: bool, episodes: int, axis_episodes: int)
             config.env, load, n, "test", num_envs=25, env_kwargs=kwargs, name=name, **how
         )
         known[question] = figures(result)
-        write_json(path, {**told, "measured": known})
+        write_json(path, {**entry, "measured": known})
         print(f"{name}, {question}: {result}", flush=True)
 
 
 def measure_as_it_is(policy: str, name: str, episodes: int, env: str) -> None:
     """Measure a policy that learns nothing for it."""
     result = evaluate(env, policy, episodes, "test", num_envs=25, name=name)
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "run": {"env": env, "demos": 0},
         "head_parameters": 0,
         "minutes": 0,
         "steps": 0,
     }
     if policy not in NAMES:
-        told["run"]["init"], told["head_parameters"] = policy, head_parameters(policy)
-    write_json(FOLDER / f"{name}.json", {**told, "measured": {"none": figures(result)}})
+        entry["run"]["init"], entry["head_parameters"] = policy, head_parameters(policy)
+    write_json(FOLDER / f"{name}.json", {**entry, "measured": {"none": figures(result)}})
     print(f"{name}: {result}", flush=True)
 
 

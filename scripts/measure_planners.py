@@ -86,9 +86,9 @@ def rows(config: MeasureConfig) -> list[dict[str, Any]]:
 def row(result: PlanResult, config: MeasureConfig, way: str, novelty: tuple[str, ...]) -> dict:
     """One row, with episodes but without reports."""
     print(result, flush=True)
-    told = {"part": config.part, "prompting": way, "novelty": list(novelty), "see": config.see,
+    base = {"part": config.part, "prompting": way, "novelty": list(novelty), "see": config.see,
             "tries_allowed": config.tries, "replans_allowed": config.replans}  # fmt: skip
-    return {**told, **result.to_dict()}
+    return {**base, **result.to_dict()}
 
 
 def save(config: MeasureConfig, out: list[dict[str, Any]]) -> None:

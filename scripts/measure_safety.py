@@ -135,7 +135,7 @@ def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) 
     venv.add_listener(check)
     each = -(-episodes // venv.num_envs)
     left = np.full(venv.num_envs, each)
-    won, steps, begun = 0, 0, time.monotonic()
+    won, steps, start = 0, 0, time.monotonic()
     obs, _ = venv.reset(seed=0)
     actor.reset(np.ones(venv.num_envs, bool), obs)
     while left.any():
@@ -162,7 +162,7 @@ def measure(config: SafetyMeasureConfig, mode: str, policy: str, episodes: int) 
         "peaks": {k: round(v, 3) for k, v in tally.peaks.items()},
         "true_peaks": {k: round(v, 4) for k, v in check.peaks.items()},
         "episodes_with_violation": {k: rate(v, n) for k, v in check.counts.items()},
-        "wall_s": round(time.monotonic() - begun, 1),
+        "wall_s": round(time.monotonic() - start, 1),
     }  # fmt: skip
     venv.close()
     return out

@@ -21,7 +21,7 @@ def load(name: str) -> dict[str, Any]:
     return load_json(RESULTS / "planning" / f"{name}.json") or {"rows": []}
 
 
-def told(rate: dict[str, Any], n: int) -> str:
+def interval(rate: dict[str, Any], n: int) -> str:
     """A rate with its interval, without its n."""
     return re.sub(r", n=\d+$", "", format_rate(rate["count"], n))
 
@@ -41,9 +41,9 @@ def planners() -> str:
         n = first["n"]
         silent = n - first.get("answered", {"count": n})["count"]
         cells = [planner, see, task, f"{n}, {silent} not answered" if silent else str(n)]
-        cells += [told(first[key], n) for key in ("schema_valid", "executable", "refused")]
+        cells += [interval(first[key], n) for key in ("schema_valid", "executable", "refused")]
         results = [drivers.get(driver) for driver in acting]
-        cells += [told(r["success"], r["n"]) if r else "-" for r in results]
+        cells += [interval(r["success"], r["n"]) if r else "-" for r in results]
         cells += [f"{first['planning_s']:.3g}"]
         cells += [f"{first['prompt_tokens']:.0f} + {first['completion_tokens']:.0f}"]
         out.append(cells)
@@ -58,7 +58,7 @@ def safety() -> str:
     for r in load("safety")["rows"]:
         broken = {k: v["count"] for k, v in r["episodes_with_violation"].items() if v["count"]}
         measured = bool(r["peaks"])
-        cells = [r["policy"], r["mode"], str(r["n"]), told(r["success"], r["n"])]
+        cells = [r["policy"], r["mode"], str(r["n"]), interval(r["success"], r["n"])]
         cells.append(f"{r['steps_per_episode']:.1f}")
         cells.append(f"{r['cost_per_episode']:.2f}" if measured else "-")
         cells.append(f"{r['interventions_per_episode']:.1f}" if measured else "-")

@@ -1,8 +1,11 @@
-"""A vector environment without physics: world k succeeds at step seed % 4 + 1 if told to go on."""
+"""A vector environment without physics.
+
+A sub-environment succeeds at step seed % 4 + 1 if the first number of the action is positive.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +18,10 @@ HORIZON = 5
 
 
 class Double(VectorEnv):
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
+    metadata: ClassVar[dict[str, Any]] = {
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+        "render_modes": [],
+    }
 
     def __init__(self, num_envs: int = 1, split: str = "train", cameras: tuple = ("image",)):
         self.num_envs, self.split, self.cameras = num_envs, split, cameras

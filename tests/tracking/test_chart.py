@@ -1,5 +1,6 @@
 """Charts have round ticks, names on both axes, bands and values to point at."""
 
+import itertools
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -15,7 +16,7 @@ def test_ticks_enclose_the_range_and_are_evenly_spaced(low, high):
     assert marks[0] <= low
     assert marks[-1] >= high
     assert 2 <= len(marks) <= 9
-    steps = [b - a for a, b in zip(marks, marks[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(marks)]
     assert max(steps) == pytest.approx(min(steps))
 
 

@@ -83,8 +83,8 @@ def test_report_is_complete_and_self_contained(logger):
         logger.log({"train/value_loss": 1.0 / (step + 1), "time/fps": 100}, step)
         logger.evaluation("eval", result(step // 40, 10), step)
     frames = np.zeros((3, 64, 64, 3), np.uint8)
-    film = logger.video("episode", frames, fps=10, step=300, caption="put <it> there")
-    assert film.parent.name == "videos"
+    video = logger.video("episode", frames, fps=10, step=300, caption="put <it> there")
+    assert video.parent.name == "videos"
     logger.table("held-out words", [{"word": "teal", "success": 0.9}, {"word": "a", "n": 5}], 300)
     text = logger.finish().read_text()
     assert not re.search(r"(src|href)=[\"'](?!data:)", text)

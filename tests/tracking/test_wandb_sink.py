@@ -59,12 +59,12 @@ def test_data_is_sent_with_its_step(monkeypatch, tmp_path):
     assert sink.active
     assert sink.url == run.url
     sink.log({"eval/success": 0.5}, 10)
-    sink.video("film", tmp_path / "a.mp4", 10, "words")
+    sink.video("clip", tmp_path / "a.mp4", 10, "words")
     sink.table("t", [{"a": 1}, {"b": [2]}], 10)
     sink.finish()
     assert run.logged == [
         {"eval/success": 0.5, "step": 10},
-        {"film": ("video", "a.mp4", "words", "mp4"), "step": 10},
+        {"clip": ("video", "a.mp4", "words", "mp4"), "step": 10},
         {"t": ("table", ["a", "b"], [[1, None], [None, "[2]"]]), "step": 10},
     ]
     assert run.finished

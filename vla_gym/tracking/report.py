@@ -125,7 +125,7 @@ def _evaluations(run: RunData) -> str:
                 escape(e["split"]),
                 markup.num(f"{e['step']:,}"),
                 markup.num(str(e["n"])),
-                markup.num(f"{seeds['first']}–{seeds['last']}"),
+                markup.num(f"{seeds['first']} to {seeds['last']}"),
                 markup.num(f"<b>{s['rate']:.2f}</b> [{s['low']:.2f}, {s['high']:.2f}]"),
                 markup.interval_bar(s["rate"], s["low"], s["high"]),
                 markup.num(f"{wrong['rate']:.2f}"),
@@ -198,7 +198,7 @@ def _episodes(run: RunData) -> str:
                 escape(r["instruction"]),
                 markup.outcome(r["success"]),
                 markup.num(str(r["steps"])),
-                escape(names[r["stage"] - 1] if 0 < r["stage"] <= len(names) else "–"),
+                escape(names[r["stage"] - 1] if 0 < r["stage"] <= len(names) else "none"),
                 "yes" if r["wrong_object"] else "",
             ]
             for r in episodes[:MAX_EPISODES]
