@@ -1,4 +1,4 @@
-"""Checkpoints: whole, checked, and enough to go on from as if nothing had happened."""
+"""Checkpoints: complete, checked, and exact to resume from."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ def read_into(path, model, env):
 
 
 @pytest.mark.parametrize("agent", ["ppo", "sac"])
-def test_going_on_equals_never_having_stopped(agent, demos, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(agent, demos, tmp_path):
     config = config_for(agent)
     first, env = model_for(config, demos)
     env.seed(0)
@@ -89,7 +89,7 @@ def test_a_run_folder_means_its_latest_or_best(saved):
     assert checkpoint_folder.resolve(run) == run / "best"
 
 
-def test_nothing_there(tmp_path):
+def test_no_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="No checkpoint at"):
         checkpoint_folder.resolve(tmp_path)
     with pytest.raises(CheckpointError, match="no checkpoint"):
@@ -122,7 +122,7 @@ def test_damaged_and_foreign_json(saved):
         checkpoint_folder.read_meta(saved)
 
 
-def test_a_checkpoint_of_another_setup_says_in_what(saved):
+def test_the_error_for_another_setup_names_the_difference(saved):
     head = head_of(config_for("ppo"))
     checkpoint_folder.check_fits(saved, head, "VLAPickPlace-v0")
     with pytest.raises(CheckpointError, match="hidden"):
@@ -139,7 +139,7 @@ def test_weights_of_another_shape(saved):
         checkpoint.put_weights(blueprint(config).network(), saved)
 
 
-def test_a_failure_half_way_leaves_the_old_one_and_nothing_else(saved, monkeypatch):
+def test_a_failed_write_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):
     before = checkpoint.read_tensors(saved, "policy")
 
     def fail(*args):
