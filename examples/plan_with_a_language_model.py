@@ -1,4 +1,4 @@
-"""A language model plans, expert skills act, the safety layer watches; any OpenAI-like server.
+"""A language model plans, expert skills act, the safety layer limits them; any OpenAI-like server.
 
 python examples/plan_with_a_language_model.py qwen2.5:7b http://localhost:11434/v1
 """

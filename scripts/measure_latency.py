@@ -41,7 +41,7 @@ class LatencyConfig:
 
 
 class Thinker:
-    """The grammar's planner, with the latency of a large model."""
+    """The grammar planner with the latency of a large model."""
 
     name, tries = "slow", 1
 

@@ -1,7 +1,7 @@
 """Measures planners and writes docs/results/planning/planning-<name>.json; one part at a time.
 
 python scripts/measure_planners.py grammar        planner without a model, expert and policy
-python scripts/measure_planners.py local          a small model through llama.cpp's server
+python scripts/measure_planners.py local          a small model served by llama.cpp
 python scripts/measure_planners.py local --model.name ... --model.base-url ...   any other
 """
 
@@ -41,19 +41,19 @@ class MeasureConfig:
     episodes: int = 100
     """Episodes for each row."""
     drivers: tuple[str, ...] = ("expert", "pickplace-ppo")
-    """Who acts."""
+    """What acts: "expert", or policies by name or path."""
     prompting: tuple[Literal["zero-shot", "few-shot", "step-by-step"], ...] = ("zero-shot",)
-    """Ways of prompting, for models."""
+    """Promptings to compare, for models."""
     see: Literal["list", "clip", "both"] = "both"
-    """What is there, as in `vla-gym plan`."""
+    """Source of scenes, as in `vla-gym plan`."""
     split: str = "test"
     """Seeds."""
     tries: int = 3
-    """How often a planner may answer one request."""
+    """Most replies to one request."""
     replans: int = 2
-    """How often a plan that failed is made anew."""
+    """Most new plans after failures, per episode."""
     num_envs: int = 25
-    """Worlds side by side."""
+    """Sub-environments."""
     name: str = ""
     """Name of the result's file; the part by default."""
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -62,10 +62,10 @@ class MeasureConfig:
 def rows(config: MeasureConfig) -> list[dict[str, Any]]:
     """Measure every row of the table; results are written after each."""
     out: list[dict[str, Any]] = []
-    ways: Sequence[Any] = config.prompting if config.part != "grammar" else ("",)
-    for way in ways:
-        if way:
-            config.model.prompting = way
+    promptings: Sequence[Any] = config.prompting if config.part != "grammar" else ("",)
+    for prompting in promptings:
+        if prompting:
+            config.model.prompting = prompting
         for task, novelty in SUITE:
             plan = PlanConfig(
                 env=f"VLA{task}-v0", planner=config.part, episodes=config.episodes, show=0,
@@ -76,19 +76,21 @@ def rows(config: MeasureConfig) -> list[dict[str, Any]]:
             try:
                 for driver in config.drivers:
                     factory = None if driver == "expert" else policy_factory(driver)
-                    out.append(row(run(plan, planner, driver, factory), config, way, novelty))
+                    out.append(row(run(plan, planner, driver, factory), config, prompting, novelty))
                     save(config, out)
             finally:
                 close()
     return out
 
 
-def row(result: PlanResult, config: MeasureConfig, way: str, novelty: tuple[str, ...]) -> dict:
+def row(
+    result: PlanResult, config: MeasureConfig, prompting: str, novelty: tuple[str, ...]
+) -> dict:
     """One row, with episodes but without reports."""
     print(result, flush=True)
-    base = {"part": config.part, "prompting": way, "novelty": list(novelty), "see": config.see,
+    setup = {"part": config.part, "prompting": prompting, "novelty": list(novelty), "see": config.see,
             "tries_allowed": config.tries, "replans_allowed": config.replans}  # fmt: skip
-    return {**base, **result.to_dict()}
+    return {**setup, **result.to_dict()}
 
 
 def save(config: MeasureConfig, out: list[dict[str, Any]]) -> None:

@@ -27,7 +27,7 @@ NAMES = [name for name in (*TASKS, *MIXTURES) if name != "Tabletop"]
 
 @dataclass
 class RefusalConfig:
-    """Refusals by the grammar's planner, the checks, and CLIP, on every task."""
+    """Refusals by the grammar planner, the checks and CLIP, on every task."""
 
     episodes: int = 200
     """Instructions per task."""
@@ -44,7 +44,7 @@ def main(config: RefusalConfig) -> None:
         obs, _ = venv.reset(seed=0)
         core = venv.unwrapped
         sight = ClipSight(grounder, core.world.pinhole("fixed"))
-        alone = spoken_scene(sight)
+        detected = spoken_scene(sight)
         for see in ("list", "both", "clip"):
             decider = Decider(
                 GrammarPlanner(), sight=sight.confidence if see == "both" else None, remember=0
@@ -52,7 +52,7 @@ def main(config: RefusalConfig) -> None:
             refused = 0
             for i in range(n):
                 text = core.instructions[i]
-                scene = alone(core, i, text) if see == "clip" else scene_of(core, i)
+                scene = detected(core, i, text) if see == "clip" else scene_of(core, i)
                 decision = decider.decide(PlanRequest(text, scene, np.array(obs["image"][i])))
                 refused += not decision.plan.feasible
             rows.append({"task": name, "sees": see, "n": n, "refused": rate(refused, n)})

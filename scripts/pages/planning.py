@@ -27,7 +27,7 @@ def interval(rate: dict[str, Any], n: int) -> str:
 
 
 def planners() -> str:
-    """Planners by prompting and task: one row for each, the drivers beside each other."""
+    """A row for each planner, prompting and task; a column for each driver."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for part in PLANNERS:
         for r in load(f"planning-{part}")["rows"]:
@@ -53,7 +53,7 @@ def planners() -> str:
 
 
 def safety() -> str:
-    """Modes by policy."""
+    """Safety modes by policy."""
     out = []
     for r in load("safety")["rows"]:
         broken = {k: v["count"] for k, v in r["episodes_with_violation"].items() if v["count"]}
@@ -75,28 +75,28 @@ def safety() -> str:
 
 
 def refusals() -> str:
-    """Share of refused sentences by what the planner sees; each task, and all feasible ones."""
+    """Share of refused instructions by source of scenes; for each task and all feasible ones."""
     rows = load("refusals")["rows"]
-    ways = list(dict.fromkeys(r["sees"] for r in rows))
+    sources = list(dict.fromkeys(r["sees"] for r in rows))
     counts = {(r["task"], r["sees"]): (r["refused"]["count"], r["n"]) for r in rows}
     tasks = list(dict.fromkeys(r["task"] for r in rows))
-    out = [[t, *(format_rate(*counts[t, w]) for w in ways)] for t in tasks]
+    out = [[t, *(format_rate(*counts[t, w]) for w in sources)] for t in tasks]
     total = ["all but Infeasible"]
-    for way in ways:
-        mine = [counts[t, way] for t in tasks if t != "Infeasible"]
+    for source in sources:
+        mine = [counts[t, source] for t in tasks if t != "Infeasible"]
         total.append(format_rate(sum(k for k, _ in mine), sum(n for _, n in mine)))
-    return table(("task", *(f"sees {w}" for w in ways)), [*out, total])
+    return table(("task", *(f"sees {w}" for w in sources)), [*out, total])
 
 
 def latency() -> str:
-    """Parts of the control loop while a planner is at work, by two clocks."""
+    """Time of the control loop's parts while a planner runs, by two clocks."""
     out = []
     for name, clock in (("latency", "wall clock"), ("latency-cpu", "processor time")):
         data = load(name)
         for part, v in data.get("parts", {}).items():
             values = [f"{v.get(k, 0):.3g}" for k in ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms")]
             out.append([clock, part, *values, f"{data['load_average'][0]:.1f}"])
-    head = ("clock", "part", "n", "median [ms]", "p90", "p99", "max", "machine's load")
+    head = ("clock", "part", "n", "median [ms]", "p90", "p99", "max", "load average")
     return table(head, out)
 
 
@@ -106,10 +106,9 @@ def modes() -> str:
 
 
 def skills() -> str:
-    """The skills that plans are made of."""
-    return table(
-        ("skill", "what it does"), [[f"`{kind.name}`", kind.description] for kind in step_kinds()]
-    )
+    """The steps that plans are made of."""
+    rows = [[f"`{kind.name}`", kind.description] for kind in step_kinds()]
+    return table(("step", "what it does"), rows)
 
 
 def limits() -> str:

@@ -8,8 +8,8 @@ from vla_gym.skills import VERBS, verb_of
 
 @pytest.mark.parametrize("task", MIXTURES["Tabletop"], ids=lambda t: f"{t.name}: {t.phrases[0]}")
 def test_every_task_has_a_known_skill_or_asks_for_what_cannot_be_done(task):
-    skill = verb_of(task.goal)
-    assert skill in VERBS or (skill is None and task.name == "Infeasible")
+    verb = verb_of(task.goal)
+    assert verb in VERBS or (verb is None and task.name == "Infeasible")
 
 
 def test_skills_that_differ_in_words_differ():

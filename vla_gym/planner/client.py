@@ -1,4 +1,4 @@
-"""One client for every OpenAI-compatible server: schema, retries, time limits, accounts, cache."""
+"""`ChatClient` for OpenAI-compatible servers: schema, retries, time limits, costs, cache."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vla_gym.errors import (
 from vla_gym.io import write_json
 
 STRUCTURED = ("json_schema", "json_object", "none")
-"""How a server is told to keep to a schema, strictest first."""
+"""Ways to make a server keep to a schema, strictest first."""
 
 
 @dataclass(frozen=True)
@@ -28,31 +28,31 @@ class ChatSettings:
     """A model behind a server."""
 
     model: str
-    """As the server calls it."""
+    """Its name on the server."""
     base_url: str | None = None
     """For example ``"http://localhost:11434/v1"``; None is OpenAI's own."""
     api_key: str | None = None
     """None for servers that need none."""
     structured: str = "json_schema"
-    """One of `STRUCTURED`; where a server refuses one, the next is tried and remembered."""
+    """One of `STRUCTURED`; if a server refuses it, the next is used from then on."""
     timeout: float = 60.0
     """Longest wait for an answer [s]."""
     retries: int = 2
-    """How often a call that failed is repeated, with growing pauses."""
+    """Most repetitions of a failed call, with growing pauses."""
     max_tokens: int = 2000
-    """Longest answer."""
+    """Longest answer [tokens]."""
     price_in: float = 0.0
     """Price of a million prompt tokens [USD]."""
     price_out: float = 0.0
     """Price of a million completion tokens [USD]."""
     cache: Path | None = None
-    """Folder in which answers are kept; the same question is then answered from it."""
+    """Folder of cached answers; the same question is answered from it."""
     temperature: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.structured not in STRUCTURED:
-            raise UnknownNameError("way of structured output", self.structured, STRUCTURED)
+            raise UnknownNameError("structured output", self.structured, STRUCTURED)
         if self.timeout <= 0 or self.retries < 0 or self.max_tokens < 1:
             raise InvalidConfigError(
                 "timeout must be above 0 s, retries 0 or more, max_tokens at least 1; got "
@@ -62,7 +62,7 @@ class ChatSettings:
 
 @dataclass
 class Account:
-    """What the calls of a client came to."""
+    """Totals over the calls of a client."""
 
     calls: int = 0
     """Answered by the server."""
@@ -88,14 +88,14 @@ class Answer:
     retries: int = 0
     cached: bool = False
     finish: str = ""
-    """Why the model stopped, "length" if it was cut off."""
+    """Why the model stopped; "length" if the answer was cut off."""
 
 
 class ChatClient:
     """Asks a model.
 
     Args:
-        settings: Which one, where, and how.
+        settings: The model and its server.
 
     Raises:
         MissingDependencyError: If the openai library is not installed.
@@ -104,11 +104,11 @@ class ChatClient:
     def __init__(self, settings: ChatSettings) -> None:
         try:
             import openai
-        except ImportError as fault:
+        except ImportError as error:
             raise MissingDependencyError(
-                "Language models are asked through the openai library, which is not installed. "
+                "Language models need the openai library, which is not installed. "
                 "Type: pip install 'vla_gym[planner]'"
-            ) from fault
+            ) from error
         self.settings, self.account = settings, Account()
         self._openai: Any = openai
         self._level = STRUCTURED.index(settings.structured)
@@ -122,7 +122,7 @@ class ChatClient:
             api_key=settings.api_key or "none", base_url=settings.base_url,
             timeout=settings.timeout, max_retries=settings.retries,
         )  # fmt: skip
-        # its connections are closed with this object, not some time after it
+        # close its connections with this object, not at some later time
         weakref.finalize(self, self._client.close)
 
     def ask(self, messages: list[dict[str, Any]], schema: dict[str, Any]) -> Answer:
@@ -152,7 +152,7 @@ class ChatClient:
         return answer
 
     def _call(self, messages: list[dict[str, Any]], schema: dict[str, Any]) -> Answer:
-        s, begun = self.settings, time.perf_counter()
+        s, start = self.settings, time.perf_counter()
         while True:
             try:
                 raw = self._client.chat.completions.with_raw_response.create(
@@ -160,23 +160,23 @@ class ChatClient:
                     temperature=s.temperature, seed=s.seed, **self._format(schema),
                 )  # fmt: skip
                 break
-            except self._openai.BadRequestError as fault:
-                # some servers know no schemas: ask for JSON, then for nothing
+            except self._openai.BadRequestError as error:
+                # some servers do not support schemas: ask for JSON, then for nothing
                 if self._level + 1 >= len(STRUCTURED):
-                    raise self._unavailable(fault) from fault
+                    raise self._unavailable(error) from error
                 self._level += 1
-            except self._openai.OpenAIError as fault:
-                raise self._unavailable(fault) from fault
+            except self._openai.OpenAIError as error:
+                raise self._unavailable(error) from error
         try:
             reply = raw.parse()
             choice, usage = reply.choices[0], reply.usage
             text, finish = choice.message.content or "", choice.finish_reason or ""
-        except (ValueError, IndexError, AttributeError, TypeError) as fault:
-            raise self._unavailable(fault) from fault
+        except (ValueError, IndexError, AttributeError, TypeError) as error:
+            raise self._unavailable(error) from error
         prompt = usage.prompt_tokens if usage else 0
         completion = usage.completion_tokens if usage else 0
         cost = (prompt * s.price_in + completion * s.price_out) / 1e6
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - start
         return Answer(text, prompt, completion, cost, seconds, raw.retries_taken, finish=finish)
 
     def _format(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -188,13 +188,13 @@ class ChatClient:
             made["json_schema"] = {"name": "plan", "schema": schema, "strict": True}
         return {"response_format": made}
 
-    def _unavailable(self, fault: Exception) -> PlannerUnavailableError:
+    def _unavailable(self, error: Exception) -> PlannerUnavailableError:
         with self._lock:
             self.account.failed += 1
         where = self.settings.base_url or "OpenAI"
         return PlannerUnavailableError(
             f"The model {self.settings.model!r} at {where} gave no answer: "
-            f"{type(fault).__name__}: {str(fault)[:300]}"
+            f"{type(error).__name__}: {str(error)[:300]}"
         )
 
     def _file(self, messages: list[dict[str, Any]], schema: dict[str, Any]) -> Path | None:

@@ -117,8 +117,8 @@ class HierarchicalPolicy:
         self._end_refused(action)
         self.clock += 1
         self.latency["control"].add(time.perf_counter() - start)
-        if self.venv.guard is not None:
-            self.latency["safety"].add(self.venv.guard.seconds)
+        if self.venv.actuator.seconds:
+            self.latency["safety"].add(self.venv.actuator.seconds)
         return action
 
     def close(self) -> None:
@@ -199,11 +199,9 @@ class HierarchicalPolicy:
         return bool(goals_hold(jobs, self.venv.world)[i])
 
     def _keep_away(self, i: int, names: tuple[str, ...], scene: Scene) -> None:
-        if self.venv.guard is not None:
-            for name in names:
-                slot = scene.find(name).slot
-                if slot is not None:
-                    self.venv.guard.protected[i, slot] = True
+        """Have the safety layer, if there is one, protect the objects that a plan avoids."""
+        slots = [scene.find(name).slot for name in names]
+        self.venv.actuator.keep_away(i, [slot for slot in slots if slot is not None])
 
     # ---- the fast loop ------------------------------------------------------------------------
 

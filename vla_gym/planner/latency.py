@@ -1,4 +1,4 @@
-"""Histograms of how long the two loops take."""
+"""`Latency`: durations of the control loop and the planner, as percentiles and histograms."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ EDGES_MS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_0
 
 @dataclass
 class Latency:
-    """Durations of one loop or one part of it."""
+    """Durations of one loop or of a part of it."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
 
     def add(self, seconds: float) -> None:
-        """Take note of one duration [s]."""
+        """Add one duration [s]."""
         self.seconds.append(seconds)
 
     def summary(self) -> dict[str, float]:
@@ -39,7 +39,7 @@ class Latency:
         return [(label, int(c)) for label, c in zip(labels, counts, strict=True)]
 
     def __str__(self) -> str:
-        """A bar for each bin that is not empty."""
+        """A bar for each non-empty bin."""
         rows = self.histogram()
         most = max((c for _, c in rows), default=0) or 1
         bars = [f"  {label:>11} {'#' * max(1, round(40 * c / most))} {c}" for label, c in rows if c]

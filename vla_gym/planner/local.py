@@ -1,4 +1,4 @@
-"""`LocalServer`: a small language model on this machine, served by llama.cpp in its own process."""
+"""`LocalServer`: a small language model served by llama.cpp in a process of its own."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def shipped_model() -> Path:
 
 
 def reason_absent() -> str:
-    """Why no local model can be served here; empty if one can."""
+    """Why no local model can be served here; "" if one can."""
     if importlib.util.find_spec("xllamacpp") is None:
         return "xllamacpp is not installed (pip install xllamacpp)"
     try:
         shipped_model()
-    except MissingDependencyError as fault:
-        return str(fault)
+    except MissingDependencyError as error:
+        return str(error)
     return ""
 
 
@@ -53,7 +53,7 @@ class LocalServer:
 
     Args:
         model_path: The GGUF file; None takes the one that a package ships.
-        threads: Threads of llama.cpp; they wait by spinning, so no more than cores are idle.
+        threads: Threads of llama.cpp; they wait by spinning, so use no more than there are idle cores.
         context: Longest conversation [tokens].
     """
 
@@ -110,12 +110,12 @@ class LocalServer:
     def __enter__(self) -> LocalServer:
         return self.start()
 
-    def __exit__(self, *fault: Any) -> None:
+    def __exit__(self, *exception: Any) -> None:
         self.stop()
 
 
 def _serve(path: str, threads: int, context: int) -> None:
-    """Serve until the parent process closes our input."""
+    """Serve until the parent process closes standard input."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()

@@ -1,4 +1,4 @@
-"""Measures a planner with a driver: schema, checks, goals reached, refusals, time, tokens."""
+"""`measure`: runs planner and driver on consecutive seeds; success, refusals, time, tokens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PlanRecord:
     instruction: str
     success: bool
     refused: bool
-    """Nothing was done, because it was said not to be feasible."""
+    """Nothing was done, because the plan was not feasible."""
     touched: bool
     answered: bool
     """Whether the planner gave a first reply in time."""
@@ -49,7 +49,7 @@ class PlanRecord:
     cost_usd: float
     steps: int
     confidence: float
-    """CLIP's least confidence in a thing of the plan; 1 if it was not asked."""
+    """CLIP's lowest confidence in an object of the plan; 1 if it was not asked."""
     reason: str
     """Why nothing was done, or what failed last."""
 
@@ -124,9 +124,9 @@ def measure(
         episodes: How many episodes.
         split: ``"train"``, ``"validation"`` or ``"test"``.
         seed: Seed of the first episode.
-        num_envs: Worlds side by side.
+        num_envs: Sub-environments.
         env_kwargs: Further arguments of the environment.
-        names: What to call the planner and the driver.
+        names: Of the planner and the driver, for the result.
         on_batch: Called with the result so far after each batch.
 
     Raises:
@@ -136,7 +136,7 @@ def measure(
         raise InvalidConfigError(
             f"episodes and num_envs must be at least 1, got {episodes} and {num_envs}."
         )
-    begun = time.monotonic()
+    start = time.monotonic()
     venv = make_vec(env_id, min(num_envs, episodes), split=split, **dict(env_kwargs or {}))
     policy = make_policy(venv)
     settings = {k: v if isinstance(v, (str, int, float)) else str(v)
@@ -155,7 +155,7 @@ def measure(
     finally:
         policy.close()
         venv.close()
-    result.wall_s = time.monotonic() - begun
+    result.wall_s = time.monotonic() - start
     return result
 
 

@@ -1,4 +1,4 @@
-"""Prompts: plan steps, the arm's limits, the scene, examples, earlier failures."""
+"""Prompts for language models: steps, limits of the arm, scene, examples, earlier failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a thing can be grasped: the turn of the hand, and what an image can tell of it."""
+"""How an object can be grasped: the turn of the hand, and its shape as vision estimates it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vla_gym.world.objects import KINDS
 from vla_gym.world.views import View
 
 HOME_TOOL = np.pi / 2
-"""Direction in which the fingers close when the hand has not turned, from the x axis [rad]."""
+"""Direction in which the fingers close in the home pose, from the x axis [rad]."""
 N_SHAPE = 4
 """Numbers of `shape_of`."""
 _GRASPABLE = np.array([kind.graspable for kind in KINDS.values()])
@@ -18,12 +18,12 @@ _SIDE = np.array([kind.grip == "side" for kind in KINDS.values()])
 
 
 def shape_of(thing: View) -> NDArray:
-    """What a picture can tell about taking a thing.
+    """Numbers for grasping an object that can be estimated from an image.
 
     Returns:
-        Vertical extent [dm], cosine and sine of twice the turn from `HOME_TOOL` in which the
-        fingers take it, nan for what is not taken, and half its length along its longer side [dm].
-        Shape (n, N_SHAPE).
+        Vertical extent [dm]; cosine and sine of twice the turn from `HOME_TOOL` in which the
+        fingers grasp it, nan for kinds that are not grasped; half its length along its longer side
+        [dm]. Shape (n, N_SHAPE).
     """
     turn = np.where(_GRASPABLE[thing.kind], 2 * grasp_turn(thing, HOME_TOOL), np.nan)
     long = 10 * thing.half[:, :2].max(axis=1)
@@ -31,16 +31,16 @@ def shape_of(thing: View) -> NDArray:
 
 
 def grasp_turn(thing: View, tool: NDArray | float) -> NDArray:
-    """Turn after which the fingers close across flat sides, off the handle.
+    """Turn of the hand after which the fingers close across flat sides, away from a handle.
 
     Args:
-        thing: What is to be taken.
+        thing: What is to be grasped.
         tool: Direction in which the fingers close now, from the x axis. Shape (n,), [rad].
 
     Returns:
         Shape (n,), [rad].
     """
-    # of the thing's axes, the one that lies flattest
+    # the object's most horizontal axis
     column = np.argmin(np.abs(thing.mat[:, 2, :]), axis=1)
     axis = thing.mat[np.arange(len(thing.mat)), :, column]
     flat = np.arctan2(axis[:, 1], axis[:, 0])
@@ -48,7 +48,7 @@ def grasp_turn(thing: View, tool: NDArray | float) -> NDArray:
     quarter, half = np.pi / 2, np.pi
     square = (flat - tool + quarter / 2) % quarter - quarter / 2
     along = (side - tool + half / 2) % half - half / 2
-    # round things that lie are taken across their axis
+    # round objects that lie are grasped across their axis
     axis = thing.mat[:, :, 2]
     lies = np.hypot(axis[:, 0], axis[:, 1]) > 0.7
     across = np.where(lies, np.arctan2(axis[:, 1], axis[:, 0]), 0.0)
