@@ -85,11 +85,17 @@ def rows(config: MeasureConfig) -> list[dict[str, Any]]:
 
 def row(
     result: PlanResult, config: MeasureConfig, prompting: str, novelty: tuple[str, ...]
-) -> dict:
+) -> dict[str, Any]:
     """One row, with episodes but without reports."""
     print(result, flush=True)
-    setup = {"part": config.part, "prompting": prompting, "novelty": list(novelty), "see": config.see,
-            "tries_allowed": config.tries, "replans_allowed": config.replans}  # fmt: skip
+    setup = {
+        "part": config.part,
+        "prompting": prompting,
+        "novelty": list(novelty),
+        "see": config.see,
+        "tries_allowed": config.tries,
+        "replans_allowed": config.replans,
+    }
     return {**setup, **result.to_dict()}
 
 

@@ -53,7 +53,7 @@ class LocalServer:
 
     Args:
         model_path: The GGUF file; None takes the one that a package ships.
-        threads: Threads of llama.cpp; they wait by spinning, so use no more than there are idle cores.
+        threads: Threads of llama.cpp; they wait by spinning, so at most the number of idle cores.
         context: Longest conversation [tokens].
     """
 
