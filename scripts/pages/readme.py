@@ -13,24 +13,24 @@ PAGE = ROOT / "README.md"
 CARD = ROOT / "vla_gym" / "assets" / "clip" / "MODEL_CARD.md"
 
 
-def marks_table(path: Path) -> str:
-    """The questions of the CLIP evaluation and how well it answered them."""
+def clip_table(path: Path) -> str:
+    """The metrics of the CLIP evaluation and their targets."""
     rows = []
-    for mark in (load_json(path) or {"marks": []})["marks"]:
-        figure = f"{mark['value']:.1f} mm"
-        if mark["share"]:
-            figure = format_rate(round(mark["value"] * mark["n"]), mark["n"]).split(", n=")[0]
-        missed = " (missed)" if mark["reached"] is False else ""
-        rows.append([mark["what"], figure, str(mark["n"]), f"{mark['aim']}{missed}"])
-    return table(["asked", "figure", "n", "aim"], rows)
+    for metric in (load_json(path) or {"marks": []})["marks"]:
+        figure = f"{metric['value']:.1f} mm"
+        if metric["share"]:
+            figure = format_rate(round(metric["value"] * metric["n"]), metric["n"]).split(", n=")[0]
+        missed = " (missed)" if metric["reached"] is False else ""
+        rows.append([metric["what"], figure, str(metric["n"]), f"{metric['aim']}{missed}"])
+    return table(["metric", "value", "n", "target"], rows)
 
 
 def pages() -> dict[Path, str]:
     """Both pages with their tables."""
     groups = part(load(RESULTS / "learning"), "pickplace-")
     tables = {"results": runs_table(groups), "axes": axes_table(groups)}
-    marks = {"marks": marks_table(RESULTS / "clip-exam.json")}
+    metrics = {"metrics": clip_table(RESULTS / "clip-exam.json")}
     return {
         PAGE: filled(PAGE.read_text(encoding="utf-8"), tables),
-        CARD: filled(CARD.read_text(encoding="utf-8"), marks),
+        CARD: filled(CARD.read_text(encoding="utf-8"), metrics),
     }

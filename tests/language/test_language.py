@@ -69,14 +69,14 @@ def all_phrases():
 
 
 @pytest.mark.parametrize("phrase", list(all_phrases()), ids=str)
-def test_what_is_said_is_understood(phrase):
+def test_phrases_are_parsed_back(phrase):
     words = str(phrase).split()
     at, read, wanted = read_phrase(words, 0)
     assert (at, read, wanted) == (len(words), phrase, [])
 
 
 @pytest.mark.parametrize(("task", "template"), PHRASES)
-def test_every_sentence_round_trips(task, template):
+def test_every_template_is_parsed_back(task, template):
     roles = re.findall(r"\{(\w+)\}", template)
     phrases = {
         role: NounPhrase(colour=colour, every=True)
@@ -175,6 +175,6 @@ def test_splits_are_disjoint_and_repeatable():
         rng_for("train", -1)
 
 
-def test_the_quick_way_to_a_colours_name_is_the_slow_one():
+def test_the_fast_colour_name_equals_the_general_one():
     for shade in np.random.default_rng(2).random((500, 3)):
         assert _basic_name(*shade.tolist()) == colour_name(shade)

@@ -46,7 +46,7 @@ def test_instructions_are_cut_into_their_phrases(template):
         ("push the puck towards the mat", ("the puck", "the mat")),
     ],
 )
-def test_what_is_no_instruction_is_one_phrase(text, roles):
+def test_role_phrases_of_other_texts(text, roles):
     assert split_roles(text) == roles
 
 

@@ -27,19 +27,19 @@ from vla_gym.vlm.tower import ConvTower, fuse_batch_norm
 
 def test_phrases_name_one_object():
     rng = np.random.default_rng(0)
-    told = 0
+    count = 0
     for _ in range(100):
         objects = draw_objects(rng)
         for i, thing in enumerate(objects):
             phrase = describe(rng, thing, objects)
             if phrase is None:
                 continue
-            told += 1
+            count += 1
             fits = [phrase.fits(other) for other in objects]
             assert int(np.argmax(fits)) == i and sum(f > 0.5 for f in fits) == 1
         wrong = describe_absent(rng, objects)
         assert wrong is None or max(wrong.fits(t) for t in objects) < 0.5
-    assert told > 200
+    assert count > 200
 
 
 def test_scenes_are_seeded():

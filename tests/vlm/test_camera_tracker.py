@@ -1,4 +1,4 @@
-"""Where the camera stands, told by where the hand is seen."""
+"""The pose of a displaced camera, from where the hand appears."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def moved(rng, camera):
 
 
 def worst_place(tracker, cameras, things):
-    """Errors on the table of things seen by the moved cameras. Shape (N,), [m]."""
+    """Errors on the table of objects in images of the moved cameras. Shape (N,), [m]."""
     uv = np.stack([c.project(x) for c, x in zip(cameras, things, strict=True)])
     found = tracker.deproject(tracker.pose, uv[:, None], 0.025)[:, 0]
     return np.linalg.norm((found - things)[:, :2], axis=1)
@@ -44,7 +44,7 @@ def look(tracker, rng, cameras, tcp, noise=0.01):
     tracker.update(IDS, tcp, uv + rng.normal(0, noise, uv.shape), np.ones(N))
 
 
-def test_a_moved_camera_is_found_from_the_hand(scene):
+def test_a_moved_camera_is_estimated_from_the_hand(scene):
     rng, camera, cameras, things = scene
     tracker = CameraTracker(N, camera)
     before = worst_place(tracker, cameras, things)
@@ -59,7 +59,7 @@ def test_a_moved_camera_is_found_from_the_hand(scene):
     assert np.median(after) < 0.005
 
 
-def test_the_slope_is_the_derivative(scene):
+def test_the_jacobian_is_the_derivative(scene):
     rng, camera, _, things = scene
     tracker = CameraTracker(N, camera)
     at = np.zeros((N, 6))
@@ -77,16 +77,16 @@ def test_the_nominal_camera_projects_as_its_calibration(scene):
     np.testing.assert_allclose(seen, camera.project(things), atol=1e-12)
 
 
-def test_what_is_unlikely_or_unsure_changes_nothing(scene):
+def test_outliers_and_low_confidence_are_ignored(scene):
     _, camera, _, things = scene
     tracker = CameraTracker(N, camera, CameraPrior())
     uv = camera.project(things)
-    tracker.update(IDS, things, uv + 1.5, np.ones(N))  # something else was taken for the hand
+    tracker.update(IDS, things, uv + 1.5, np.ones(N))  # outliers
     tracker.update(IDS, things, uv + 0.05, np.full(N, 0.3))
     assert not tracker.mean.any()
 
 
-def test_a_camera_that_stands_still_is_left_alone(scene):
+def test_a_camera_that_has_not_moved_is_left_alone(scene):
     rng, camera, _, things = scene
     tracker, cameras = CameraTracker(N, camera), [camera] * N
     bias = rng.normal(0, 0.015, (N, 2))  # errors that stay the same
@@ -96,7 +96,7 @@ def test_a_camera_that_stands_still_is_left_alone(scene):
     assert np.median(worst_place(tracker, cameras, things)) < 0.003
 
 
-def test_worlds_do_not_touch_each_other(scene):
+def test_sub_environments_are_independent(scene):
     rng, camera, cameras, things = scene
     tracker, alone = CameraTracker(N, camera), CameraTracker(1, camera)
     uv = np.stack([c.project(x) for c, x in zip(cameras, things, strict=True)])

@@ -1,4 +1,4 @@
-"""CLIP models: the embedded one, small ones made here, and ones that are not to be had."""
+"""CLIP models: the embedded one, small random ones, and unavailable ones."""
 
 import json
 
@@ -52,7 +52,7 @@ def save_model(folder, config):
     return folder
 
 
-def pictures(n=2, size=32):
+def images_of(n=2, size=32):
     return np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8)
 
 
@@ -66,35 +66,35 @@ def test_any_open_clip_folder_gives_pooled_and_dense_features(config, grid, tmp_
     folder = save_model(tmp_path / "tiny", config)
     for name in (str(folder), f"local-dir:{folder}"):
         encoder = ClipEncoder(name, device="cpu")
-        seen = encoder.encode_image(pictures())
+        seen = encoder.encode_image(images_of())
         assert encoder.grid == grid and encoder.embed_dim == 32
         assert seen.pooled.shape == (2, 32) and seen.tokens.shape == (2, grid[0] * grid[1], 32)
         for x in (seen.pooled, seen.tokens, encoder.encode_text(["a red cube", "b"])):
             torch.testing.assert_close(x.norm(dim=-1), torch.ones(x.shape[:-1]))
-        found = Grounder(encoder).ground(pictures(), ["put the red cube in the blue bowl"] * 2)
+        found = Grounder(encoder).ground(images_of(), ["put the red cube in the blue bowl"] * 2)
         assert found.point.shape == (2, 2, 2) and found.point.abs().max() <= 1
         assert found.heat.shape == (2, 2, *grid)
 
 
-def test_shares_on_threads_give_what_one_batch_gives():
+def test_shares_on_threads_equal_one_batch():
     encoder = ClipEncoder(device="cpu", precision="float32")
-    whole = encoder.encode_image(pictures(11, 128))
+    whole = encoder.encode_image(images_of(11, 128))
     encoder._threads = BatchThreadPool(3)
-    parts = encoder.encode_image(pictures(11, 128))
+    parts = encoder.encode_image(images_of(11, 128))
     torch.testing.assert_close(parts.tokens, whole.tokens, atol=1e-5, rtol=0)
     torch.testing.assert_close(parts.pooled, whole.pooled, atol=1e-5, rtol=0)
 
 
-def test_bfloat16_says_nearly_the_same():
+def test_bfloat16_is_close_to_float32():
     exact, short = (ClipEncoder(device="cpu", precision=p) for p in ("float32", "bfloat16"))
-    a, b = (e.encode_image(pictures(3, 128)) for e in (exact, short))
+    a, b = (e.encode_image(images_of(3, 128)) for e in (exact, short))
     assert b.tokens.dtype == b.pooled.dtype == torch.float32
     assert (a.tokens * b.tokens).sum(-1).min() > 0.99
     with pytest.raises(UnknownNameError, match="bfloat16"):
         ClipEncoder(device="cpu", precision="float8")
 
 
-def test_a_gpu_and_native_bfloat16_are_used_where_they_are(monkeypatch):
+def test_a_gpu_and_native_bfloat16_are_used_if_available(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     assert dtype_of("auto", torch.device("cuda")) is torch.bfloat16
     for native, wanted in ((True, torch.bfloat16), (False, torch.float32)):
@@ -103,28 +103,30 @@ def test_a_gpu_and_native_bfloat16_are_used_where_they_are(monkeypatch):
     assert dtype_of("float32", torch.device("cuda")) is torch.float32
 
 
-def test_what_open_clip_itself_computes(tmp_path):
+def test_features_equal_open_clips(tmp_path):
     folder = save_model(tmp_path / "tiny", VIT)
     encoder = ClipEncoder(str(folder), device="cpu", precision="float32")
     model = open_clip.create_model(f"local-dir:{folder}").eval()
-    x = (torch.as_tensor(pictures()).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    x = (torch.as_tensor(images_of()).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
     with torch.no_grad():
         expected = model.encode_image(x, normalize=True)
         words = model.encode_text(open_clip.tokenize(["a cube"], 16), normalize=True)
-    torch.testing.assert_close(encoder.encode_image(pictures()).pooled, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        encoder.encode_image(images_of()).pooled, expected, atol=1e-5, rtol=0
+    )
     torch.testing.assert_close(encoder.encode_text(["a cube"]), words, atol=1e-5, rtol=0)
 
 
-def test_a_tower_without_dense_tokens_is_told(tmp_path):
+def test_a_tower_without_dense_tokens_is_an_error(tmp_path):
     with pytest.raises(InvalidConfigError, match="ViT-B-32"):
         ClipEncoder(str(save_model(tmp_path / "tiny", RESNET)), device="cpu")
 
 
-def test_the_embedded_model_is_open_clips_and_small(embedded):
+def test_the_embedded_model_loads_in_open_clip_and_is_small(embedded):
     size = sum(f.stat().st_size for f in EMBEDDED_DIR.iterdir())
     assert size < 12e6
     plain = open_clip.create_model(f"local-dir:{EMBEDDED_DIR}", require_pretrained=True).eval()
-    image = pictures(3, 128)
+    image = images_of(3, 128)
     config = json.loads((EMBEDDED_DIR / "open_clip_config.json").read_text())["preprocess_cfg"]
     mean, std = (torch.tensor(config[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
     x = (torch.as_tensor(image).permute(0, 3, 1, 2) / 255 - mean) / std
@@ -133,15 +135,15 @@ def test_the_embedded_model_is_open_clips_and_small(embedded):
     torch.testing.assert_close(embedded.encode_image(image).pooled, expected, atol=1e-4, rtol=0)
 
 
-def test_other_picture_sizes_are_resized(embedded):
-    small = embedded.encode_image(pictures(1, 64))
+def test_other_image_sizes_are_resized(embedded):
+    small = embedded.encode_image(images_of(1, 64))
     assert small.tokens.shape[1] == embedded.grid[0] * embedded.grid[1]
 
 
 @pytest.mark.parametrize(
     "images", [np.zeros((1, 3, 8, 8), np.uint8), np.zeros((1, 8, 8, 3), np.float32)]
 )
-def test_pictures_of_the_wrong_kind(images, embedded):
+def test_images_of_the_wrong_type(images, embedded):
     with pytest.raises(InvalidConfigError, match="uint8 of shape"):
         embedded.encode_image(images)
 
@@ -153,7 +155,7 @@ def test_text_is_encoded_once(embedded, monkeypatch):
     assert torch.equal(embedded.encode_text(["a blue bowl"])[0], first[1])
 
 
-def test_a_model_that_open_clip_does_not_know():
+def test_unknown_open_clip_models():
     with pytest.raises(UnknownNameError, match="ViT-B-32"):
         ClipEncoder("ViT-B-33")
     with pytest.raises(UnknownNameError, match="laion2b_s34b_b79k"):
@@ -162,7 +164,7 @@ def test_a_model_that_open_clip_does_not_know():
         ClipEncoder("ViT-B-32")
 
 
-def test_a_hub_that_cannot_be_reached(monkeypatch):
+def test_an_unreachable_hub(monkeypatch):
     def offline(*args, **kwargs):
         raise OSError("no route to host")
 
@@ -196,8 +198,8 @@ def test_folders_without_a_model(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32", "vit_tiny_patch16_224"])
-def test_places_look_at_what_is_like_them(name):
-    """Two halves of different stuff: a token says the same as its own half, and not the other."""
+def test_dense_tokens_are_local(name):
+    """An image of two halves: a token is similar to its own half, and not to the other."""
     torch.manual_seed(0)
     cfg = VIT if name == "ViT-B-32" else TIMM
     visual = open_clip.CLIP(**cfg).visual.eval()

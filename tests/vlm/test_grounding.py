@@ -1,4 +1,4 @@
-"""From words to places."""
+"""Grounding: from instructions to image coordinates."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def grounder():
     return Grounder(ClipEncoder(device="cpu"))
 
 
-def test_soft_argmax_finds_the_middle_of_the_peak():
+def test_soft_argmax_finds_the_centre_of_the_peak():
     grid = torch.arange(16.0)
     row, col = 5.3, 11.6
     heat = -((grid[:, None] - row) ** 2 + (grid[None] - col) ** 2)
@@ -24,14 +24,14 @@ def test_soft_argmax_finds_the_middle_of_the_peak():
     assert v == pytest.approx((row + 0.5) / 8 - 1, abs=0.01)
 
 
-def test_soft_argmax_is_not_drawn_to_a_second_peak():
+def test_soft_argmax_ignores_a_second_peak():
     heat = torch.zeros(1, 16, 16)
     heat[0, 2, 2], heat[0, 13, 13] = 10.0, 9.5
     u, v = soft_argmax(heat)[0]
     assert u < -0.6 and v < -0.6
 
 
-def test_a_neighbours_cells_speak_of_the_neighbour():
+def test_cells_of_an_adjacent_object_do_not_count():
     row, mine, theirs = 8, 6, 8  # things two cells apart; their cells meet
     heat, shifts = torch.full((1, 1, 16, 16), -9.0), torch.zeros(1, 16, 16, 2)
     for col, middle, logit in ((5, mine, 3.0), (6, mine, 4.0), (7, theirs, 3.5), (8, theirs, 3.5)):
@@ -44,22 +44,22 @@ def test_a_neighbours_cells_speak_of_the_neighbour():
     assert v == pytest.approx((row + 0.5) / 8 - 1, abs=1e-3)
 
 
-def test_roles_are_kept_apart(grounder):
+def test_roles_are_disambiguated(grounder):
     a, b = grounder.queries(
         ["put the red cube in the blue bowl", "put the blue bowl in the red cube"]
     )
     assert (a[0] @ b[1]) > (a[0] @ b[0]) and (a[1] @ b[0]) > (a[1] @ b[1])
 
 
-def test_a_query_does_not_depend_on_its_company(grounder):
+def test_a_query_does_not_depend_on_its_batch(grounder):
     alone = Grounder(grounder.encoder).queries(["put the red cube in the blue bowl"])
     long = "please take the small dark green cylinder and place it on the big yellow tray"
     both = Grounder(grounder.encoder).queries([long, "put the red cube in the blue bowl"])
     torch.testing.assert_close(alone[0], both[1], atol=1e-5, rtol=0)
 
 
-def test_the_same_scene_with_other_words(grounder):
-    """On one picture, each sentence finds the thing it names."""
+def test_instructions_find_their_objects(grounder):
+    """Each instruction finds the objects that it names, among all that are present."""
     import gymnasium as gym
 
     env = gym.make_vec("VLAPickPlace-v0", num_envs=24, vectorization_mode="vector_entry_point")

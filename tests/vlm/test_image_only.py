@@ -1,4 +1,4 @@
-"""timm's towers without words, made here with random weights."""
+"""timm's image towers, with random weights."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_pooled_and_dense_features(name, kwargs, grid, dim):
         encoder.encode_image(images.astype(float))
 
 
-def test_names_and_weights_that_are_not_to_be_had(monkeypatch):
+def test_unknown_names_and_unavailable_weights(monkeypatch):
     with pytest.raises(UnknownNameError, match="vit_tiny"):
         TimmEncoder("vit_tinny_patch16_224")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -1,4 +1,4 @@
-"""Superlatives, exclusions and likeness over maps that are made by hand."""
+"""Superlatives, exclusions and likenesses on synthetic maps."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def bump(*cells):
 
 
 def ask(text):
-    """What an ideal CLIP says of the scene: three cubes, the last two large, and a green plate."""
+    """Maps of an ideal CLIP: three cubes, the last two large, and a green plate."""
     things = {cell: (colour, "cube") for cell, colour in CUBES.items()} | {
         PLATE: ("green", "plate")
     }
@@ -54,14 +54,14 @@ def locate(maps):
         (NounPhrase("thing", "green", superlative="rightmost"), PLATE),
     ],
 )
-def test_one_of_all_that_fit(phrase, cell):
+def test_comparisons_choose_one_object(phrase, cell):
     heat = choose(ask(str(phrase.plain())), phrase, ask, locate)
     assert divmod(int(heat.argmax()), 16) == cell
     others = [c for c in (*CUBES, PLATE) if c != cell]
     assert all(heat[c] < -5 for c in others)
 
 
-def test_nothing_fits_leaves_the_highest():
+def test_without_a_fitting_object_the_highest_cell_is_chosen():
     heat = torch.full((16, 16), -8.0)
     heat[3, 3] = -6.0
     left = choose(heat, NounPhrase("cube", superlative="leftmost"), ask, locate)
@@ -71,7 +71,7 @@ def test_nothing_fits_leaves_the_highest():
 @pytest.mark.parametrize(
     ("was", "cell"), [((4, 3), (4, 3)), ((8, 11), (8, 12)), ((12, 6), (12, 6)), ((0, 15), None)]
 )
-def test_what_was_chosen_is_followed_wherever_it_is_carried(was, cell):
+def test_a_chosen_object_is_tracked(was, cell):
     chosen = (torch.tensor(was[::-1]) + 0.5) / 8 - 1
     phrase = NounPhrase("cube", superlative="leftmost")
     heat = choose(ask(str(phrase.plain())), phrase, ask, locate, chosen=chosen)

@@ -34,13 +34,13 @@ def verbs():
         ("put everything red in the tray", "several"),
     ],
 )
-def test_the_verb_is_understood(verbs, text, verb):
+def test_verbs_are_classified(verbs, text, verb):
     row = verbs.read([text])[0]
     assert NAMES[int(row.argmax())] == verb and row.max() > 0.7
     assert row.sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_sentences_of_all_tasks_are_read_right(verbs):
+def test_instructions_of_all_tasks_are_classified(verbs):
     texts, truth = sample_instructions(np.random.default_rng(5), 300)
     assert (verbs.read(texts).argmax(axis=1) == truth).mean() > 0.95
 
@@ -50,7 +50,7 @@ def test_objects_do_not_change_the_verb(verbs):
     assert np.abs(rows[0] - rows[1]).max() < 0.3
 
 
-def test_a_model_without_a_reader_compares_with_plain_sentences():
+def test_a_model_without_a_head_compares_with_plain_instructions():
     def encode_text(texts):
         rows = torch.zeros(len(texts), 2)
         rows[:, 0] = torch.tensor([float(t.startswith("press")) for t in texts])
