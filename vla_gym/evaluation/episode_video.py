@@ -13,6 +13,7 @@ from vla_gym.agents.policies.policy import Policy, PolicySpec
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import EpisodeRecord
+from vla_gym.rendering import Renderer, make_renderer
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class FrameRecorder(Listener):
         camera: ``"fixed"`` or ``"wrist"``.
     """
 
-    def __init__(self, renderer: Any, camera: str = "fixed") -> None:
+    def __init__(self, renderer: Renderer, camera: str = "fixed") -> None:
         self._renderer, self._camera = renderer, camera
         self._frames: dict[int, list[NDArray[np.uint8]]] = {}
 
@@ -119,8 +120,6 @@ def record_videos(
     Returns:
         One video per sub-environment.
     """
-    from vla_gym.rendering import make_renderer
-
     renderer = make_renderer(venv.unwrapped.world, size=size)
     recorder = FrameRecorder(renderer, camera)
     actor = policy if override is None else InstructionOverride(policy, override)
