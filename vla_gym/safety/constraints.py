@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vla_gym.safety.hand import HandGeometry
 from vla_gym.safety.limits import Limits
-from vla_gym.safety.monitor import Forces
+from vla_gym.safety.snapshot import Forces
 from vla_gym.safety.zones import Zones
 from vla_gym.world.world import World
 

@@ -1,61 +1,42 @@
-"""`Guard`: stands between actions and the robot, and executes only what keeps to the limits."""
+"""`Guard`: the actuator that executes actions within limits and measures what was executed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.safety.approval import Approval, ApprovalRequest
-from vla_gym.safety.constraints import at_most, half_spaces, joint_share, too_fast
-from vla_gym.safety.filter import nearest
-from vla_gym.safety.hand import HandGeometry
+from vla_gym.safety.constraints import at_most
+from vla_gym.safety.drive import LimitedDrive
 from vla_gym.safety.limits import SafetyConfig
-from vla_gym.safety.monitor import Forces, Monitor
-from vla_gym.safety.zones import Zones
+from vla_gym.safety.monitor import Monitor
+from vla_gym.safety.snapshot import Snapshot
 from vla_gym.world.actuator import Played
 from vla_gym.world.controller import TcpDeltaController
 from vla_gym.world.model import PHYSICS_TIMESTEP
 from vla_gym.world.world import World
 
 _CHUNK = 3
-"""Physics steps between two looks of the filter: 100 Hz."""
-_LEVER = 0.15
-"""Length that makes turning and moving comparable [m]."""
-_HEADROOM, _JOINT_HEADROOM = 0.8, 0.72
-"""Shares of the hand's and the joints' speed limits that are commanded; the servos overshoot the
-rest."""
-_VETO_SHARE = 0.15
-"""Change of an action, in units of a full one, from which it counts as breaking a limit."""
-
-
-@dataclass(frozen=True)
-class _Now:
-    """How things are between two spells of physics."""
-
-    hand: HandGeometry
-    zones: Zones
-    jacobian: NDArray
-    """Of the TCP. Shape (n, 6, n_arm)."""
-    forces: Forces
+"""Physics steps between two commands of the filter: 100 Hz."""
+_CHANGE = 0.15
+"""Change of an action, in units of a full one, from which it counts as an intervention."""
 
 
 class Guard:
-    """Executes actions in n worlds within limits, measures what was done, and tells the cost.
+    """Executes actions within limits, measures the motion and reports costs; an `Actuator`.
 
-    In the modes "clip" and "veto" the hand is driven at constant speed through each control step
-    by joint velocities, corrected 100 times a second: speed and acceleration limits, half-spaces
-    for workspace, table and keep-out zones whose approach speed falls with the distance (a control
-    barrier function, Ames et al. 2019), a scale for joint speeds. In "report" the plain controller
-    runs, and is watched.
+    In the modes "clip" and "veto" the hand is driven at constant velocity through each control
+    step, corrected 100 times a second by `LimitedDrive`. In "report" the plain controller acts and
+    is only measured.
 
     Args:
-        world: The worlds.
-        controller: Maps displacements to joints.
+        world: The simulation.
+        controller: Maps actions to joint targets.
         control_hz: Control steps per second.
         config: Limits and mode.
         approval: Asked in mode "veto" whether a flagged action may be executed as far as the limits
@@ -70,68 +51,49 @@ class Guard:
         self.world, self.controller = world, controller
         self.config, self.approval = config, approval
         self.monitor = Monitor(world, config)
+        self.drive = LimitedDrive(world, config.limits, controller.config.damping)
         self._scale = controller.scale * control_hz  # full speed [m/s, rad/s]
-        self._joint_limit = _JOINT_HEADROOM * np.array(config.limits.joint_speed)
-        n_arm = world.n_arm
-        self._range_low, self._range_high = world.model.jnt_range[:n_arm].T
-        n = world.n
-        self.protected = np.zeros((n, world.n_slots), bool)
-        """Things that the hand keeps away from. Shape (n, n_slots); may be written."""
-        self.stopped = np.zeros(n, bool)
-        self._by_hand = np.zeros(n, bool)
-        self._twist, self._speed = np.zeros((n, 6)), np.zeros((n, n_arm))
+        self.protected = np.zeros((world.n, world.n_slots), bool)
+        """Objects that the hand keeps away from. Shape (n, n_slots), writable."""
+        self.stopped = np.zeros(world.n, bool)
+        """Where the arm is stopped. Shape (n,)."""
+        self._held = np.zeros(world.n, bool)  # stopped until `release`
         self.clock = time.perf_counter
-        """Tells the time; `time.thread_time` leaves out what other processes take."""
+        """Measures time; `time.thread_time` excludes what other processes take."""
         self.seconds = 0.0
-        """Time spent in the last control step on filtering and measuring, without physics [s]."""
+        """Time that filtering and measuring took in the last control step, without physics [s]."""
 
     # ---- emergency stop -----------------------------------------------------------------------
 
     def stop(self, mask: NDArray[np.bool_] | None = None) -> None:
-        """Stop the arm at once and keep it so, over episodes, until `release`; the grip stays.
+        """Stop the arm at once, until `release` is called, over episodes too; the grip is kept.
 
         Args:
-            mask: Worlds, or None for all. Shape (n,).
+            mask: Sub-environments, or None for all. Shape (n,).
         """
         rows = slice(None) if mask is None else np.asarray(mask, bool)
-        self.stopped[rows] = self._by_hand[rows] = True
+        self.stopped[rows] = self._held[rows] = True
 
     def release(self, mask: NDArray[np.bool_] | None = None) -> None:
         """End a stop.
 
         Args:
-            mask: Worlds, or None for all. Shape (n,).
+            mask: Sub-environments, or None for all. Shape (n,).
         """
         rows = slice(None) if mask is None else np.asarray(mask, bool)
-        self.stopped[rows] = self._by_hand[rows] = False
+        self.stopped[rows] = self._held[rows] = False
 
-    # ---- state --------------------------------------------------------------------------------
-
-    def get_state(self) -> dict[str, NDArray]:
-        """What carries over from step to step, as copies."""
-        names = ("protected", "stopped", "_by_hand", "_twist", "_speed")
-        return {name: getattr(self, name).copy() for name in names}
-
-    def set_state(self, state: Mapping[str, NDArray]) -> None:
-        """Return to a state from `get_state`."""
-        for name in self.get_state():
-            getattr(self, name)[...] = state[name]
-
-    def close(self) -> None:
-        """Give the gripper its own force back."""
-        self.world.grip_force_range[:] = self.world.model.actuator_forcerange[self.world.n_arm]
-
-    # ---- the actuator of one step -------------------------------------------------------------
+    # ---- actuator -----------------------------------------------------------------------------
 
     def start(self, ids: NDArray[np.int64], played: Sequence[Played]) -> None:
-        """Episodes start; stops that were tripped by a force end.
+        """Episodes start; stops that a force has triggered end.
 
         Args:
             ids: Sub-environments. Shape (m,).
             played: For each of them, role -> the slots that play it.
         """
-        self._twist[ids] = self._speed[ids] = 0.0
-        self.stopped[ids] = self._by_hand[ids]
+        self.drive.start(ids)
+        self.stopped[ids] = self._held[ids]
         self.protected[ids] = False
         for i, roles in zip(ids, played, strict=True):
             for role in self.config.keep_away:
@@ -159,31 +121,27 @@ class Guard:
         """
         self.seconds = 0.0
         self.monitor.begin_step()
+        executed = actions.copy()
         if self.config.mode == "report":
             self.controller.apply(self.world, actions)
             for k in _chunks(n_substeps):
                 self.world.step(k)
-                self._watch(k)
-            return actions.copy()
-        action = actions.copy()
-        wanted = action[:, :6] * self._scale
-        now = self._look()
+                self._measure(k)
+            return executed
+        wanted, now = executed[:, :6] * self._scale, self._look()
         if self.config.mode == "veto":
             self._veto(wanted, now)
-        width = self.world.ctrl[:, self.world.n_arm]
-        width_high = self.world.model.actuator_ctrlrange[self.world.n_arm, 1]
-        action[self.stopped, 6] = np.where(width[self.stopped] > 0.0, 1.0, -1.0)
-        width[:] = np.where(action[:, 6] >= 0.0, width_high, 0.0)
+        self._command_gripper(executed)
         total = np.zeros_like(wanted)
         for k in _chunks(n_substeps):
-            begun = self.clock()
-            twist = self._drive(np.where(self.stopped[:, None], 0.0, wanted), now, k)
-            self.seconds += self.clock() - begun
+            begin = self.clock()
+            twist = self.drive.command(wanted, now, self.stopped, k)
+            self.seconds += self.clock() - begin
             total += k * twist
             self.world.step(k)
-            now = self._watch(k)
-        action[:, :6] = np.clip(total / n_substeps / self._scale, -1.0, 1.0)
-        return action
+            now = self._measure(k)
+        executed[:, :6] = np.clip(total / n_substeps / self._scale, -1.0, 1.0)
+        return executed
 
     def info(self, asked: NDArray, executed: NDArray) -> dict[str, Any]:
         """Entries of the step's infos: costs, peaks, the executed action, whether it differs.
@@ -196,96 +154,69 @@ class Guard:
         out: dict[str, Any] = {f"cost_{k}": v.copy() for k, v in self.monitor.costs.items()}
         out |= {f"peak_{k}": v.copy() for k, v in self.monitor.peaks.items()}
         out["cost"] = np.sum(list(self.monitor.costs.values()), axis=0)
-        out["safety_intervened"] = (np.abs(executed - asked) > _VETO_SHARE).any(axis=1)
+        out["safety_intervened"] = (np.abs(executed - asked) > _CHANGE).any(axis=1)
         out["executed_action"] = executed
         return out
 
+    def get_state(self) -> dict[str, NDArray]:
+        """What carries over from step to step, as copies."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def set_state(self, state: Mapping[str, NDArray]) -> None:
+        """Return to a state from `get_state`."""
+        for name, array in self._arrays().items():
+            array[...] = state[name]
+
+    def close(self) -> None:
+        """Restore the gripper's own force range."""
+        self.drive.close()
+
     # ---- inside -------------------------------------------------------------------------------
 
-    def _watch(self, k: int) -> _Now:
-        """Take note of what k physics steps have brought."""
-        begun = self.clock()
+    def _arrays(self) -> dict[str, NDArray]:
+        drive = self.drive
+        return {"protected": self.protected, "stopped": self.stopped, "held": self._held,
+                "twist": drive.twist, "joint_speed": drive.joint_speed}  # fmt: skip
+
+    def _look(self) -> Snapshot:
+        return Snapshot.of(self.world, self.config, self.protected)
+
+    def _measure(self, k: int) -> Snapshot:
+        """Measure what k physics steps have brought, and stop where the force is too high."""
+        begin = self.clock()
         now = self._look()
-        self.monitor.look(now.hand, now.zones, now.forces, k * PHYSICS_TIMESTEP)
+        self.monitor.measure(now, k * PHYSICS_TIMESTEP)
         if self.config.mode != "report":
             strength = np.linalg.norm(now.forces.contact, axis=1)
             self.stopped |= strength > self.config.limits.emergency_force
-        self.seconds += self.clock() - begun
+        self.seconds += self.clock() - begin
         return now
 
-    def _look(self) -> _Now:
-        c, jacobian = self.config, self.world.tcp_jac.transpose(0, 2, 1)
-        zones = Zones.of(self.world, c.keep_out, self.protected, c.limits.object_distance)
-        return _Now(HandGeometry.of(self.world), zones, jacobian, self.monitor.forces(jacobian))
+    def _command_gripper(self, actions: NDArray) -> None:
+        """Write the gripper's target; a stopped one keeps its own, also in `actions`."""
+        world = self.world
+        width = world.ctrl[:, world.n_arm]
+        actions[self.stopped, 6] = np.where(width[self.stopped] > 0.0, 1.0, -1.0)
+        opening = world.model.actuator_ctrlrange[world.n_arm, 1]
+        width[:] = np.where(actions[:, 6] >= 0.0, opening, 0.0)
 
-    def _drive(self, wanted: NDArray, now: _Now, k: int) -> NDArray:
-        """Write joint targets for the next k physics steps; returns the twist they are to bring.
-
-        Args:
-            wanted: Twists. Shape (n, 6), [m/s, rad/s].
-            now: How things are.
-            k: Physics steps.
-        """
-        world, limits = self.world, self.config.limits
-        seconds = k * PHYSICS_TIMESTEP
-        twist = at_most(wanted, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
-        # a stop brakes as hard as the servos can
-        hurry = np.where(self.stopped, 1e9, seconds)
-        twist = self._twist + at_most(
-            twist - self._twist, limits.tcp_acceleration * hurry,
-            limits.tool_turn_acceleration * hurry,
-        )  # fmt: skip
-        normals, least = half_spaces(world, limits, now.hand, now.zones, now.forces)
-        lever = np.repeat([1.0, _LEVER], 3)
-        twist = nearest(twist * lever, normals / lever, least) / lever
-        twist = np.where(self.stopped[:, None], 0.0, twist)
-        twist = at_most(twist, _HEADROOM * limits.tcp_speed, limits.tool_turn_speed)
-        jacobian = now.jacobian
-        gram = jacobian @ jacobian.transpose(0, 2, 1) + self.controller.config.damping**2 * np.eye(
-            6
-        )
-        speed = (jacobian.transpose(0, 2, 1) @ np.linalg.solve(gram, twist[..., None]))[..., 0]
-        speed *= joint_share(world, speed, self._joint_limit)[:, None]
-        change = speed - self._speed
-        most = limits.joint_acceleration * hurry
-        speed = self._speed + change * np.minimum(
-            1.0, most / np.maximum(np.abs(change).max(axis=1), 1e-9))[:, None]  # fmt: skip
-        speed /= too_fast(world, limits)[:, None] ** 2
-        self._speed, twist = speed, np.einsum("nij,nj->ni", jacobian, speed)
-        angles = world.qpos[:, : world.n_arm]
-        # a servo with this lag moves at `speed` if its target leads by so much
-        target = angles + speed * (world.robot.servo_lag + seconds / 2)
-        world.ctrl[:, : world.n_arm] = np.clip(target, self._range_low, self._range_high)
-        self._limit_grip(now.forces)
-        self._twist = twist
-        return twist
-
-    def _limit_grip(self, forces: Forces) -> None:
-        """Let the fingers press only as hard as what is next to them bears."""
-        world, limits = self.world, self.config.limits
-        fragile = self.monitor.fragile[world.kind_id] & world.present
-        near = np.linalg.norm(world.object_pos - world.tcp_pos[:, None], axis=2) < 0.08
-        gentle = forces.fragile | (near & fragile).any(axis=1)
-        most = np.where(gentle, limits.fragile_grasp_force, limits.grasp_force)
-        most = np.minimum(most, world.robot.gripper.finger_force)
-        world.grip_force_range[:] = np.stack([-most, most], axis=1)
-
-    def _veto(self, wanted: NDArray, now: _Now) -> None:
-        """Replace, in place, what would break a limit by rest, unless a person approves."""
-        limits, world = self.config.limits, self.world
+    def _veto(self, wanted: NDArray, now: Snapshot) -> None:
+        """Set twists that would exceed a limit to zero, in place, unless a person approves."""
+        limits = self.config.limits
         slow = at_most(wanted, limits.tcp_speed, limits.tool_turn_speed)
-        normals, least = half_spaces(world, limits, now.hand, now.zones, now.forces)
-        lever = np.repeat([1.0, _LEVER], 3)
-        near = nearest(slow * lever, normals / lever, least) / lever
-        for i in np.flatnonzero((np.abs(near - wanted) / self._scale > _VETO_SHARE).any(axis=1)):
-            reasons = ["faster than allowed"] if np.abs(slow[i] - wanted[i]).max() > 1e-6 else []
-            reasons += ["towards a limit of place or force"] if (slow[i] != near[i]).any() else []
+        near = self.drive.project(slow, now)
+        for i in np.flatnonzero((np.abs(near - wanted) / self._scale > _CHANGE).any(axis=1)):
+            reasons = []
+            if np.abs(slow[i] - wanted[i]).max() > 1e-6:
+                reasons.append("faster than allowed")
+            if (slow[i] != near[i]).any():
+                reasons.append("towards a limit of position or force")
             what = f"move the hand by {np.round(wanted[i, :3], 2).tolist()} m/s"
             request = ApprovalRequest(what, tuple(reasons), int(i))
             if self.approval is None or not self.approval(request):
                 wanted[i] = 0.0
 
 
-def _chunks(substeps: int) -> list[int]:
-    full, rest = divmod(substeps, _CHUNK)
+def _chunks(n_substeps: int) -> list[int]:
+    full, rest = divmod(n_substeps, _CHUNK)
     return [_CHUNK] * full + ([rest] if rest else [])
