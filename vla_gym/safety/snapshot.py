@@ -43,9 +43,9 @@ class Forces:
         torque = world.constraint_torque
         gram = jacobian @ jacobian.transpose(0, 2, 1) + _DAMPING * np.eye(6)
         wrench = np.linalg.solve(gram, jacobian @ torque[..., None])[..., 0]
-        touched = world.finger_touch.any(axis=2)
-        grasp = np.where(touched.any(axis=1), np.abs(world.gripper_force), 0.0)
-        return cls(wrench[:, :3], grasp, (touched & fragile).any(axis=1))
+        touched: NDArray[np.bool_] = np.any(world.finger_touch, axis=2)
+        grasp = np.where(np.any(touched, axis=1), np.abs(world.gripper_force), 0.0)
+        return cls(wrench[:, :3], grasp, np.any(touched & fragile, axis=1))
 
 
 @dataclass(frozen=True)
