@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,29 @@ class Thinker:
         return GrammarPlanner().plan(request)
 
 
+class TimedEncoder:
+    """A CLIP encoder that adds up the time of its image encodings.
+
+    Args:
+        encoder: The encoder.
+        clock: Gives the time [s].
+    """
+
+    def __init__(self, encoder: Any, clock: Callable[[], float]) -> None:
+        self._encoder, self._clock = encoder, clock
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_image(self, *args: Any, **kwargs: Any) -> Any:
+        """As the encoder does."""
+        start = self._clock()
+        out = self._encoder.encode_image(*args, **kwargs)
+        self.seconds += self._clock() - start
+        return out
+
+
 def main(config: LatencyConfig) -> None:
     """Measure and write."""
     torch.set_num_threads(1)
@@ -61,17 +85,8 @@ def main(config: LatencyConfig) -> None:
     venv = make_vec(config.env, 1, split="validation", safety="clip", horizon=10_000)
     parts = {name: Latency(name) for name in ("CLIP", "policy and plan", "safety", "loop")}
     policy: Any = policy_factory(config.policy)(venv)
-    encoder = policy.features.source.grounder.encoder
-    clip = [0.0]
-    encode = encoder.encode_image
-
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        start = clock()
-        out = encode(*args, **kwargs)
-        clip[0] += clock() - start
-        return out
-
-    encoder.encode_image = timed
+    grounder = policy.features.source.grounder
+    grounder.encoder = encoder = TimedEncoder(grounder.encoder, clock)
     loop = HierarchicalPolicy(
         venv, Decider(Thinker(config.think), remember=0), PolicyDriver(policy), wait=False
     )
@@ -80,7 +95,7 @@ def main(config: LatencyConfig) -> None:
     core, thinking = venv.unwrapped, 0
     core.guard.clock = clock
     for k in range(config.steps):
-        clip[0], start = 0.0, clock()
+        encoder.seconds, start = 0.0, clock()
         action = loop.act(obs)
         if loop.state[0] == 0:  # the plan is not ready: the fast loop does all its work meanwhile
             loop.driver.policy.act(obs)
@@ -89,8 +104,8 @@ def main(config: LatencyConfig) -> None:
         obs, _, terminated, truncated, _ = venv.step(action)
         safety = core.guard.seconds
         if k >= 5:
-            parts["CLIP"].add(clip[0])
-            parts["policy and plan"].add(acted - clip[0])
+            parts["CLIP"].add(encoder.seconds)
+            parts["policy and plan"].add(acted - encoder.seconds)
             parts["safety"].add(safety)
             parts["loop"].add(acted + safety)
         if (terminated | truncated)[0] or loop.state[0] > 1:

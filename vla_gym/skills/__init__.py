@@ -1,4 +1,9 @@
-"""What brings goals about: stages, expert motions, plan steps and verbs, one family per file."""
+"""What brings goals about: stages, expert motions, plan steps and verbs, one family per file.
+
+To add a skill, write a predicate (`vla_gym.world.predicates`), subclass `Skill` for it, put it into
+a `Family` with its plan steps and verbs, and list the family in `vla_gym.skills.families`; or call
+`register` from outside the package.
+"""
 
 from vla_gym.skills.expert import Expert
 from vla_gym.skills.families import VERBS
