@@ -83,7 +83,7 @@ def test_clip_has_the_last_word():
 
 
 class Scripted:
-    """A planner that says what it was told to say, one reply after the other."""
+    """A planner that gives prepared replies, one after the other."""
 
     name, tries = "scripted", 5
 
@@ -101,7 +101,7 @@ class Scripted:
 ASK = PlanRequest("put the red cube in the blue bowl", SCENE)
 
 
-def test_is_told_what_was_wrong_and_asked_again():
+def test_problems_are_sent_back_and_it_is_asked_again():
     planner = Scripted(GOOD.to_json().replace("blue bowl", "red drawer"), GOOD.to_json())
     decision = Decider(planner).decide(ASK)
     assert decision.plan == GOOD and len(decision.replies) == 2

@@ -65,7 +65,7 @@ class Server:
     def __enter__(self):
         return self
 
-    def __exit__(self, *fault):
+    def __exit__(self, *exception):
         self.http.shutdown()
         self.http.server_close()
 
@@ -85,7 +85,7 @@ def test_plans_tokens_and_cost_are_accounted():
     assert asked["type"] == "json_schema" and asked["json_schema"]["schema"] == schema(NAMES)
 
 
-def test_passing_faults_are_retried_and_counted():
+def test_transient_errors_are_retried_and_counted():
     busy = (429, {"error": {"message": "slow down"}})
     with Server(busy, (503, {}), (200, completion(GOOD.to_json()))) as server:
         c = client(server, retries=3)
@@ -142,10 +142,10 @@ def test_no_server_and_a_server_that_hangs():
 
     with Server(hang) as server:
         c = ChatClient(ChatSettings("m", server.url, timeout=0.3, retries=0))
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(PlannerUnavailableError, match="Timeout"):
             c.ask([{"role": "user", "content": "x"}], {})
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - start < 1.5
 
 
 def test_an_empty_answer_is_a_reason_not_a_crash():
@@ -191,7 +191,7 @@ def test_examples_are_valid_plans_of_training_scenes():
     assert any(plan.avoid for _, _, plan in examples())
 
 
-def test_pictures_go_along_if_wanted():
+def test_images_are_sent_along_on_request():
     ask = PlanRequest("x", SCENE, np.zeros((8, 8, 3), np.uint8))
     blind = messages(ask, Embodiment(), "zero-shot", with_image=False)[-1]["content"]
     seeing = messages(ask, Embodiment(), "zero-shot", with_image=True)[-1]["content"]
@@ -199,7 +199,7 @@ def test_pictures_go_along_if_wanted():
     assert seeing[1]["image_url"]["url"].startswith("data:image/png;base64,")
 
 
-def test_wrong_settings_are_told():
+def test_wrong_settings_are_errors():
     with pytest.raises(UnknownNameError, match="json_schema"):
         ChatSettings("m", structured="yaml")
     with pytest.raises(InvalidConfigError, match="OPENAI_API_KEY"):

@@ -97,7 +97,7 @@ def test_sequence_keeps_the_order_of_the_sentence():
 
 
 class Stubborn:
-    """A planner whose first plan takes hold of the wrong thing; then the grammar's."""
+    """A planner whose first plan lifts the wrong object; then the grammar's."""
 
     name, tries = "stubborn", 3
 
@@ -112,7 +112,7 @@ class Stubborn:
         return GrammarPlanner().plan(request)
 
 
-def test_what_cannot_be_done_now_is_told_back():
+def test_problems_of_a_plan_are_reported():
     venv = make("Stack", 1)
     policy = HierarchicalPolicy(venv, Decider(Stubborn(), tries=2), SkillDriver(venv))
     rows = run_episodes(venv, policy, 0, 1)
@@ -240,15 +240,15 @@ def test_flagged_steps_wait_for_a_persons_word(answer, state):
         assert asked[0].reasons == ("test",) and "put" in asked[0].what.split()[0]
 
 
-def test_policies_are_told_one_sentence_after_the_other():
-    told = []
+def test_policies_are_given_one_instruction_after_the_other():
+    given = []
 
     class Mute:
         def reset(self, mask, obs):
             pass
 
         def act(self, obs):
-            told.append(obs["instruction"][0])
+            given.append(obs["instruction"][0])
             return expert.act(obs, jobs_now())
 
     venv = make("Sequence", 1)
@@ -260,7 +260,7 @@ def test_policies_are_told_one_sentence_after_the_other():
 
     (row,) = run_episodes(venv, policy, 2, 1)
     policy.close()
-    first, second = list(dict.fromkeys(told))
+    first, second = list(dict.fromkeys(given))
     a, b = row.instruction.split(" then ")
     assert (first, second) == (a, b) and row.success
 

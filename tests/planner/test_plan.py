@@ -1,4 +1,4 @@
-"""Plans from text: what fits the schema comes through, everything else gets a reason."""
+"""Parsing of plans: valid replies become plans, all others are refused with a reason."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def test_text_and_back():
         ('{"feasible": false, "reason": 5, "avoid": [], "steps": []}', "reason"),
     ],
 )  # fmt: skip
-def test_each_fault_gets_a_reason(text, words):
-    with pytest.raises(PlanError) as fault:
+def test_each_error_gets_a_reason(text, words):
+    with pytest.raises(PlanError) as error:
         parse_plan(text, NAMES)
-    assert words in str(fault.value)
+    assert words in str(error.value)
 
 
 def test_too_many_steps_are_refused():
@@ -174,8 +174,8 @@ def test_fuzz_10_000_replies():
                 break  # broken already
         try:
             plan = parse_plan(text, NAMES)
-        except PlanError as fault:
-            assert len(str(fault)) > 10
+        except PlanError as error:
+            assert len(str(error)) > 10
             counts["refused by the schema"] += 1
             continue
         assert allowed(plan)

@@ -1,4 +1,4 @@
-"""CLIP's check of plans: what is there is seen, what is not is doubted, and the reason is told."""
+"""CLIP's check of plans: high confidence in objects that are there, low in others, with reasons."""
 
 from __future__ import annotations
 
