@@ -14,7 +14,8 @@ from vla_gym.envs.task import Axes, Role, Task
 from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, size_of
 from vla_gym.language.vocabulary import COLOURS, KIND_NOUNS, colour_distance, colour_rgb, jitter
-from vla_gym.world.objects import KINDS, SIZES, ObjectSpec
+from vla_gym.world.object_kind import SIZES
+from vla_gym.world.objects import KINDS, ObjectSpec
 
 Pair = tuple[str, str]
 """Colour word and kind of an object."""

@@ -15,7 +15,7 @@ from vla_gym.language.referring import refer
 from vla_gym.language.templates import parse, pick_template, render, suits
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS
 from vla_gym.world.logic import Predicate
-from vla_gym.world.objects import SIZES
+from vla_gym.world.object_kind import SIZES
 from vla_gym.world.placement import Scatter
 
 Axes = frozenset[str]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class PinholeCamera:
-    """A pinhole camera: where it stands and how wide it looks."""
+    """Pose and field of view of a pinhole camera."""
 
     pos: NDArray
     """Camera centre, world frame. Shape (3,), [m]."""
@@ -20,20 +20,20 @@ class PinholeCamera:
     """Tangent of half the (square) field of view."""
 
     def project(self, points: NDArray) -> NDArray:
-        """World points to picture coordinates.
+        """World points to image coordinates.
 
         Args:
             points: World frame. Shape (..., 3), [m].
 
         Returns:
-            u to the right and v down, [-1, 1] inside the picture. Shape (..., 2).
+            u to the right and v down, [-1, 1] inside the image. Shape (..., 2).
         """
         local = (np.asarray(points) - self.pos) @ self.mat
         depth = -local[..., 2:3] * self.tan_half
         return local[..., :2] * np.array([1.0, -1.0]) / depth
 
     def deproject(self, uv: NDArray, z: float = 0.025) -> NDArray:
-        """Picture coordinates to points on a horizontal plane.
+        """Image coordinates to points on a horizontal plane.
 
         Args:
             uv: u to the right and v down, [-1, 1]. Shape (..., 2).

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
-"""Orientation of a tool that points straight down, fingers along y."""
+"""Orientation of a tool that points straight down, with the fingers closing along y."""
 DOWN_AXIS = np.array([0.0, 0.0, -1.0])
-"""Direction of that tool's axis."""
+"""Axis of a tool that points straight down."""
 _DOWN_COLUMNS = np.array([1.0, -1.0, -1.0])
 """Signs of the columns of `TOOL_DOWN`: half a turn about x."""
 
@@ -96,8 +96,8 @@ def look_at(eye: NDArray, target: NDArray, up: tuple[float, float, float] = (0, 
 
     Args:
         eye: Camera position. Shape (3,), [m].
-        target: Point in the middle of the picture. Shape (3,), [m].
-        up: Direction that points up in the picture.
+        target: Point in the middle of the image. Shape (3,), [m].
+        up: Direction that points up in the image.
 
     Returns:
         Quaternion wxyz of MuJoCo's camera frame (x right, y up, looks along -z). Shape (4,).

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.errors import UnknownNameError
-from vla_gym.world.objects import RGB
+from vla_gym.world.object_kind import RGB
 
 COLOURS: dict[str, RGB] = {
     "red": (0.85, 0.08, 0.08),

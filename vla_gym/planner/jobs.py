@@ -15,7 +15,8 @@ from vla_gym.planner.plan import Plan
 from vla_gym.planner.scene import Scene, SceneObject
 from vla_gym.skills import Step, StepKind, step_kind, verb_of
 from vla_gym.world.logic import Predicate
-from vla_gym.world.objects import KINDS, SIZE_SCALES
+from vla_gym.world.object_kind import SIZE_SCALES
+from vla_gym.world.objects import KINDS
 
 Jobs = Sequence["Job | None"]
 """One per sub-environment; None where there is nothing to do."""

@@ -14,7 +14,8 @@ from vla_gym.errors import InstructionError, UnknownNameError
 from vla_gym.language.noun_phrases import SceneObjects
 from vla_gym.language.referring import refer
 from vla_gym.language.vocabulary import colour_rgb
-from vla_gym.world.objects import KINDS, SIZE_SCALES
+from vla_gym.world.object_kind import SIZE_SCALES
+from vla_gym.world.objects import KINDS
 
 
 @dataclass(frozen=True)

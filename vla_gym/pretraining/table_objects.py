@@ -10,7 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, finer_colours, jitter, lab
-from vla_gym.world.objects import KINDS, RGB, ObjectSpec
+from vla_gym.world.object_kind import RGB
+from vla_gym.world.objects import KINDS, ObjectSpec
 
 HELD_OUT_COLOURS: dict[str, RGB] = {w: finer_colours()[w] for w in sorted(finer_colours())[::12]}
 """Colour words that not even pretraining uses, to evaluate unknown words."""

@@ -32,7 +32,7 @@ class _SceneRenderer:
         self.model = world.backend.model_of(0)
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = size
         quality = self.model.vis.quality
-        quality.numquads = 1  # light falls evenly on a face: more quads look the same
+        quality.numquads = 1  # faces are lit evenly: more quads change nothing
         if size <= _COARSE_SIZE:
             quality.numslices, quality.numstacks = 16, 8
         self.data = mujoco.MjData(self.model)

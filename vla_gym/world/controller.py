@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vla_gym.world.world import World
 
 REFERENCE_HZ = 10.0
-"""Control rate at which the largest displacements below hold; other rates keep the speed."""
+"""Control rate of the displacements below; at other rates they scale so that speed is kept."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class ControllerConfig:
 class TcpDeltaController:
     """Maps actions in [-1, 1] to the actuators of a `World`.
 
-    The displacement is taken from where the TCP is, so that the observation is all a policy needs
-    to know.
+    Displacements are relative to the measured TCP, not to the last target, so that a policy needs
+    no memory of its targets.
 
     Args:
-        world: The worlds that are driven.
+        world: The simulation.
         control_hz: Control steps per second; displacements scale with its inverse.
         config: Limits.
     """
@@ -44,7 +44,7 @@ class TcpDeltaController:
         self.config = config or ControllerConfig()
         ratio = REFERENCE_HZ / control_hz
         self.scale = np.repeat([self.config.translation * ratio, self.config.rotation * ratio], 3)
-        # a servo of this lag covers only part of the way to its target in a control step
+        # a servo with this lag covers only part of the distance to its target in a control step
         self._lead = 1.0 / -math.expm1(-1.0 / (control_hz * world.robot.servo_lag))
         model, self.n_arm = world.model, world.n_arm
         self._low, self._high = model.jnt_range[: self.n_arm].T
@@ -57,27 +57,27 @@ class TcpDeltaController:
         """Write the actuator targets of one control step.
 
         Args:
-            world: The worlds.
-            action: Translation, rotation vector (world frame), gripper (negative closes, the rest
-                opens). Shape (n, 7), in [-1, 1].
+            world: The simulation.
+            action: Translation, rotation vector (world frame), gripper (negative closes, others
+                open). Shape (n, 7), in [-1, 1].
         """
         delta = action[:, :6] * self.scale
         pos = world.tcp_pos
-        way = np.clip(pos + delta[:, :3], *self._box) - pos
-        # a TCP that is outside already may stay there, but not go further out
-        delta[:, :3] = np.clip(way, -self.scale[:3], self.scale[:3])
+        shift = np.clip(pos + delta[:, :3], *self._box) - pos
+        # a TCP outside of the workspace may stay there, but not move further out
+        delta[:, :3] = np.clip(shift, -self.scale[:3], self.scale[:3])
         world.ctrl[:, : self.n_arm] = self.tcp_delta_to_ctrl(delta, world)
         world.ctrl[:, self.n_arm] = np.where(action[:, 6] >= 0.0, self._width, 0.0)
 
     def tcp_delta_to_ctrl(self, delta: NDArray, world: World) -> NDArray:
         """Joint targets that move the TCP within one control step.
 
-        One damped least-squares step (Wampler 1986), lengthened by what the servos lag; targets are
-        clipped to the joint limits.
+        One damped least-squares step (Wampler 1986), scaled up to compensate for servo lag; targets
+        are clipped to the joint limits.
 
         Args:
             delta: Translation and rotation vector, world frame. Shape (n, 6), [m, rad].
-            world: The worlds the step is linearised about.
+            world: The simulation; its state is the point of linearisation.
 
         Returns:
             Joint position targets. Shape (n, n_arm), [rad].

@@ -1,4 +1,4 @@
-"""Arm poses that bring the tool to a place: inverse kinematics of one arm at a time."""
+"""Inverse kinematics of one arm at a time, for start poses and expert planning."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vla_gym.geometry.rotations import TOOL_DOWN
 
 
 class ArmSolver:
-    """Damped least squares on a copy of the arm.
+    """Damped least squares on a copy of the arm, apart from all simulations.
 
     Args:
         model: Its first joints are the arm's.
-        n_arm: How many.
+        n_arm: Number of arm joints.
         tcp_site: Site of the tool centre point.
     """
 
@@ -27,17 +27,17 @@ class ArmSolver:
         self, goal: ArrayLike, start: ArrayLike, mat: NDArray = TOOL_DOWN, steps: int = 25,
         share: float = 1.0,
     ) -> tuple[NDArray, float]:  # fmt: skip
-        """Joint angles with the tool at a place.
+        """Joint angles with the tool at a pose.
 
         Args:
-            goal: Of the tool centre point, world frame. Shape (3,), [m].
-            start: Joint angles to begin from. Shape (n_arm,), [rad].
+            goal: Position of the tool centre point, world frame. Shape (3,), [m].
+            start: Initial joint angles. Shape (n_arm,), [rad].
             mat: Orientation of the tool. Shape (3, 3).
             steps: Iterations.
-            share: Of each iteration's step that is made.
+            share: Share of each least-squares step that is taken.
 
         Returns:
-            Joint angles (n_arm,), within their limits, and how far off the tool is [m].
+            Joint angles (n_arm,), within their limits, and the remaining position error [m].
         """
         n, site, data, jac = self.n_arm, self.tcp_site, self.data, self._jac
         low, high = self.model.jnt_range[:n].T
@@ -57,7 +57,7 @@ class ArmSolver:
         return data.qpos[:n].copy(), float(np.linalg.norm(np.subtract(goal, tcp)))
 
     def tool(self, qpos: NDArray) -> tuple[NDArray, NDArray]:
-        """Where the tool is with these joint angles: position (3,) and orientation (3, 3)."""
+        """Forward kinematics: position (3,) and orientation (3, 3) of the tool."""
         self.data.qpos[: self.n_arm] = qpos
         mujoco.mj_kinematics(self.model, self.data)
         site = self.tcp_site

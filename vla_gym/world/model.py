@@ -1,4 +1,4 @@
-"""Builds the one MuJoCo model that all worlds share: table, arm, cameras, object slots."""
+"""Builds the MuJoCo model that all simulations share: table, arm, cameras, object slots."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import numpy as np
 
 from vla_gym.geometry.rotations import look_at
 from vla_gym.robots.robot import Robot
-from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZE_SCALES, SIZES, Kind
+from vla_gym.world.object_kind import MAX_GEOMS, SIZE_SCALES, SIZES, Kind
+from vla_gym.world.objects import KINDS
 from vla_gym.world.patterns import PATTERNS, SIZE
 
 PHYSICS_TIMESTEP = 1 / 300
 """Seconds per physics step; divides control rates of 10, 15, 20, 25, 30, 50, 60 and 100 Hz."""
 PAD_SOLREF = (2 * PHYSICS_TIMESTEP, 1.0)
 """Contact of the finger pads, as stiff as the time step allows. MuJoCo leaves centripetal
-acceleration out of its friction constraints, so a held thing slips outwards on a curve, the less
-the stiffer the contact: 0.1 mm per step of 5 cm here."""
+acceleration out of its friction constraints, so a held object slips outwards on a curve; stiffer
+contacts slip less, here 0.1 mm per step of 5 cm."""
 SLIPPERY = 0.06
-"""Sliding friction of slippery things, on whatever they lie."""
+"""Sliding friction of slippery objects, on any surface."""
 HIDDEN_GROUP = 5
-"""Geom group of unused primitives; no camera draws it."""
+"""Geom group of unused primitives, which is not rendered."""
 PARKING = (0.0, -3.0, 1.0)
-"""Where absent objects wait, weightless and out of sight [m]."""
+"""Position of absent objects, weightless and out of sight [m]."""
 CAMERAS = {"image": "fixed", "wrist_image": "wrist"}
 """Observation key -> camera name."""
 
-# contact bits: things (table, objects) meet everything, the robot meets only things
+# contact bits: table and objects collide with everything, the robot only with these
 _THING = {"contype": 1, "conaffinity": 3}
 _ROBOT = {"contype": 2, "conaffinity": 1}
 _MARK = {"contype": 0, "conaffinity": 0}
@@ -51,21 +52,21 @@ def _new_spec() -> mujoco.MjSpec:
     spec.compiler.degree = False
     opt = spec.option
     opt.timestep = PHYSICS_TIMESTEP
-    # not implicitfast: implicit servo damping acts after the contacts, and grasped things creep
+    # not implicitfast: implicit servo damping acts after the contacts, and grasped objects creep
     opt.integrator = mujoco.mjtIntegrator.mjINT_EULER
     opt.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     opt.impratio = 10.0
     opt.iterations = 100
     opt.ls_iterations = 50
-    # things at rest are not simulated until something touches them, which saves half of the time
+    # objects at rest are not simulated until something touches them, which saves half of the time
     opt.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
-    # slots change their primitives per world, so the compiled bounding trees do not hold
+    # slots differ between simulations, so the compiled bounding volumes do not apply
     opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
     return spec
 
 
 def _add_object_geoms(body: Any, kind: Kind | None, scale: float) -> None:
-    """Give `body` exactly MAX_GEOMS primitives; those a kind does not need stay inert."""
+    """Give `body` exactly MAX_GEOMS primitives; those that a kind does not use are inert."""
     geoms = kind.geoms if kind else ()
     for geom in geoms:
         body.add_geom(
@@ -75,9 +76,9 @@ def _add_object_geoms(body: Any, kind: Kind | None, scale: float) -> None:
             quat=geom.quat,
             density=kind.density if kind else 0.0,
             rgba=(geom.shade, geom.shade, geom.shade, 1.0),
-            condim=6 if kind and kind.round else 4,  # else a tilted disc wobbles on for ever
+            condim=6 if kind and kind.round else 4,  # else a tilted disc never stops wobbling
             friction=_friction(kind),
-            priority=1 if kind and kind.slippery else 0,  # else the table's friction would count
+            priority=1 if kind and kind.slippery else 0,  # else the table's friction would apply
             solref=(0.012, 1.0),
             **(_MARK if kind and kind.mark else _THING),
         )
@@ -100,7 +101,7 @@ def build_catalogue() -> mujoco.MjModel:
 
     Returns:
         A model with one free body per (kind, size), kind-major, then the inert one. What MuJoCo's
-        compiler derives (inertia, bounds, inverse weights) is copied, never recomputed here.
+        compiler derives (inertia, bounds, inverse weights) is copied, not recomputed.
     """
     spec = _new_spec()
     for kind in [*KINDS.values(), None]:

@@ -1,4 +1,4 @@
-"""Patterns for table tops, drawn by rule, so that no picture files are needed."""
+"""Procedural patterns for table tops; no image files are needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 SIZE = 128
 """Width and height of a pattern [px]."""
 FAMILIAR = ("wood", "checks", "stripes")
-"""Patterns that CLIP sees in pretraining; the others are new to it too."""
+"""Patterns in the training data of CLIP; the others are unseen."""
 
 
 def _grid() -> tuple[NDArray, NDArray]:

@@ -1,4 +1,4 @@
-"""Where objects start: bounded rejection sampling on the table."""
+"""Start poses of objects: bounded rejection sampling on the table."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from vla_gym.geometry.rotations import quat_about, quat_multiply
 from vla_gym.world.objects import KINDS, ObjectSpec
 
 CLEARANCE = 0.0005
-"""Height above the table at which objects are let go [m]."""
+"""Height above the table at which objects are released [m]."""
 TALL, ROOM = 0.070, 0.045
-"""Height from which a thing is in the hand's way, and how much more room is left around it [m]."""
+"""Height from which an object obstructs the hand, and the extra room left around it [m]."""
 _LEAN = 0.6
-"""A lying thing's top points to the robot, give or take so much [rad]."""
+"""Largest angle between the top of a lying object and the direction to the robot [rad]."""
 _CABINET_X, _CABINET_Y, _CABINET_YAW = 0.365, 0.08, 0.05
-"""Where cabinets stand: their x, and the spread of y and yaw [m, rad]."""
+"""Pose of cabinets: x, and the ranges of y and yaw around 0 [m, m, rad]."""
 _OPENING = 0.125
-"""Room before a cabinet for an open drawer and its handle [m]."""
+"""Room in front of a cabinet for an open drawer and its handle [m]."""
 
 
 @dataclass(frozen=True)
 class Scatter:
     """Objects anywhere in a rectangle of the table, apart from each other.
 
-    Cabinets stand at its far end with their drawers in them; nothing else is put before them.
+    Cabinets stand close to the robot with their drawers in them; nothing else is placed in front.
     """
 
     center: tuple[float, float] = (0.50, 0.0)
-    """Middle of the rectangle [m]."""
+    """Centre of the rectangle [m]."""
     half: tuple[float, float] = (0.125, 0.235)
     """Half sizes of the rectangle that object origins stay in [m]."""
     min_gap: float = 0.03
@@ -42,15 +42,15 @@ class Scatter:
     attempts: int = 200
     """Whole arrangements tried before giving up."""
     grow: float = 0.0
-    """How much further than the rectangle things may lie [m]."""
+    """Distance by which objects may lie outside the rectangle [m]."""
     rim: float = 0.0
-    """Least share of things outside the rectangle."""
+    """Least share of objects outside the rectangle."""
     lying: tuple[str, ...] = ()
     """Kinds that lie on their side, their top towards the robot."""
     opened: tuple[float, float] = (0.0, 0.0)
-    """Least and most that drawers are open [m]."""
+    """Range of how far drawers are open [m]."""
     regions: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = ()
-    """Kinds with a rectangle of their own: name, middle, half sizes [m]."""
+    """Kinds with a rectangle of their own: name, centre, half sizes [m]."""
 
     def sample(
         self, rng: Generator, specs: Sequence[ObjectSpec], n_slots: int
@@ -60,7 +60,7 @@ class Scatter:
         Args:
             rng: Source of randomness.
             specs: Objects, slot by slot.
-            n_slots: Slots of a world; the rest stays empty.
+            n_slots: Slots of a sub-environment; those without an object stay empty.
 
         Returns:
             Positions (n_slots, 3) [m] and quaternions (n_slots, 4).
@@ -74,10 +74,10 @@ class Scatter:
         furniture = [i for i, s in enumerate(specs) if KINDS[s.kind].bays or s.kind == "drawer"]
         keep_out = self._furnish(rng, specs, furniture, pos, quat) if furniture else None
         loose = [i for i in range(len(specs)) if i not in furniture]
-        # the hand is wider than the fingers: beside tall things it needs room
+        # the hand is wider than the fingers and needs room beside tall objects
         radii = np.array([self._radius(specs[i]) for i in loose])
         areas = np.array([self.area(specs[i].kind) for i in loose]).reshape(-1, 2, 2)
-        # large things first: they are the hard ones
+        # large objects first: they are hardest to place
         order = np.argsort(-radii, kind="stable")
         for _ in range(self.attempts):
             spots = self._try(rng, radii, areas, order, keep_out)
@@ -92,7 +92,7 @@ class Scatter:
         )
 
     def area(self, kind: str) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Middle and half sizes of the rectangle in which a kind starts [m]."""
+        """Centre and half sizes of the rectangle in which a kind starts [m]."""
         own = {name: (center, half) for name, center, half in self.regions}
         return own.get(kind, (self.center, self.half))
 
@@ -100,7 +100,7 @@ class Scatter:
         if spec.kind in self.lying:
             return max(spec.radius, spec.half_height)
         if spec.kind == "line":
-            return -1.0  # things may lie on it
+            return -1.0  # objects may lie on it
         return spec.radius + (ROOM if 2 * spec.half_height > TALL else 0.0)
 
     def _try(
@@ -110,7 +110,7 @@ class Scatter:
         spots = np.full((len(radii), 2), np.inf)
         room = [float(radius) for radius in radii]
         placed: list[tuple[float, float, float]] = []
-        # plain numbers: a handful of things is too few for arrays to pay
+        # plain numbers: numpy is slower for so few objects
         for i in order:
             (x, y), half = areas[i]
             reach_x, reach_y = (float(h + self.grow * (h > 0)) for h in half)
@@ -146,7 +146,7 @@ class Scatter:
         self, rng: Generator, specs: Sequence[ObjectSpec], furniture: Sequence[int],
         pos: NDArray, quat: NDArray,
     ) -> _Rectangle:  # fmt: skip
-        """Put a cabinet and its drawers in place; returns where nothing else may stand."""
+        """Place a cabinet and its drawers; returns the area that stays empty."""
         cabinet = next((i for i in furniture if KINDS[specs[i].kind].bays), None)
         drawers = [i for i in furniture if i != cabinet]
         if cabinet is None or len(drawers) > len(KINDS[specs[cabinet].kind].bays):
@@ -175,6 +175,6 @@ class _Rectangle:
     half: NDArray
 
     def meets(self, spot: NDArray, radius: float) -> bool:
-        """Whether a disc comes into it."""
+        """Whether a disc overlaps it."""
         beyond = np.abs(self.turn.T @ (spot - self.center)) - self.half
         return float(np.linalg.norm(np.maximum(beyond, 0.0))) < radius

@@ -16,8 +16,8 @@ from vla_gym.geometry.pinhole import PinholeCamera
 from vla_gym.geometry.rotations import cross, quat_to_mat
 from vla_gym.robots import Robot
 from vla_gym.world.backend import PhysicsBackend
-from vla_gym.world.model import SIZE_SCALES
-from vla_gym.world.objects import KINDS, MAX_GEOMS
+from vla_gym.world.object_kind import MAX_GEOMS, SIZE_SCALES
+from vla_gym.world.objects import KINDS
 
 _HALF_HEIGHT = np.array([kind.half_height for kind in KINDS.values()])
 _SCALES = np.array([*SIZE_SCALES.values(), 1.0])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from vla_gym.world.backend import Ids, PhysicsBackend
 from vla_gym.world.model import build_catalogue
-from vla_gym.world.objects import KINDS, MAX_GEOMS, SIZES, ObjectSpec
+from vla_gym.world.object_kind import MAX_GEOMS, SIZES
+from vla_gym.world.objects import KINDS, ObjectSpec
 
 _GEOM_FIELDS = (
     "geom_type", "geom_size", "geom_pos", "geom_quat", "geom_aabb", "geom_rbound", "geom_contype",

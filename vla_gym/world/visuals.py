@@ -1,4 +1,4 @@
-"""How a world looks: table, floor, light and camera, apart from its objects."""
+"""Appearance of a sub-environment: table, floor, light and camera; objects have their own."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 from numpy.random import Generator
 
 from vla_gym.geometry import Vec3
-from vla_gym.world.objects import RGB
+from vla_gym.world.object_kind import RGB
 from vla_gym.world.patterns import FAMILIAR, PATTERNS
 
 
 @dataclass(frozen=True)
 class Visuals:
-    """The look of one world."""
+    """Appearance of one sub-environment."""
 
     table_rgb: RGB = (0.66, 0.62, 0.56)
     """Colour of the table top, 0 to 1."""
     pattern: str = ""
-    """Pattern of the table top, out of `vla_gym.world.patterns.PATTERNS`; plain if empty."""
+    """Pattern of the table top, a name in `vla_gym.world.patterns.PATTERNS`; plain if empty."""
     floor_rgb: RGB = (0.34, 0.36, 0.40)
     """Colour of the floor, 0 to 1."""
     light_dir: Vec3 = (-0.15, 0.3, -1.0)
     """Direction of the lamp's rays."""
     light_rgb: Vec3 = (0.45, 0.45, 0.45)
-    """Diffuse strength of the lamp, per channel."""
+    """Diffuse intensity of the lamp, per channel."""
     camera_offset: Vec3 = (0.0, 0.0, 0.0)
     """Displacement of the fixed camera [m]."""
     camera_turn: Vec3 = (0.0, 0.0, 0.0)
@@ -33,11 +33,11 @@ class Visuals:
 
     @classmethod
     def random(cls, rng: Generator, strength: float = 1.0) -> Visuals:
-        """Draw a look around the default one.
+        """Draw an appearance around the default one.
 
         Args:
             rng: Source of randomness.
-            strength: 0 keeps the default look; 1 varies table, floor and lamp widely and the
+            strength: 0 keeps the default; 1 varies table, floor and lamp widely and the
                 camera by about a centimetre and a degree, and gives some tables a pattern.
         """
 
@@ -66,9 +66,9 @@ class Visuals:
 
     @classmethod
     def wide(cls, rng: Generator) -> Visuals:
-        """Draw a look from far around the default one, as CLIP's lessons do.
+        """Draw from a wide range around the default, as CLIP's training data does.
 
-        Tables of any colour, patterns out of `FAMILIAR` only, cameras displaced by a few
+        Tables of any colour, patterns in `FAMILIAR` only, cameras displaced by a few
         centimetres and degrees.
 
         Args:
@@ -93,16 +93,16 @@ class Visuals:
 
     @classmethod
     def novel(cls, rng: Generator, axes: frozenset[str]) -> Visuals:
-        """Draw a look that training never shows.
+        """Draw an appearance that training never shows.
 
         Args:
             rng: Source of randomness.
-            axes: Which of "backgrounds", "lights" and "cameras" are to be new.
+            axes: Which of "backgrounds", "lights" and "cameras" differ from training.
         """
         base, new = cls(), {}
         if "backgrounds" in axes:
             table, floor = rng.uniform(0.15, 0.85, 3), rng.uniform(0.05, 0.8, 3)
-            # greyish, or things of that colour would vanish
+            # greyish: objects of the same colour would be invisible
             new["table_rgb"] = tuple(float(x) for x in table.mean() + 0.35 * (table - table.mean()))
             new["floor_rgb"] = tuple(float(x) for x in floor)
             new["pattern"] = ("", *PATTERNS)[int(rng.integers(len(PATTERNS) + 1))]
