@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 import open_clip
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+import vla_gym.vlm.tower  # noqa: F401 - registers the image tower with timm
+from vla_gym.io import replace_file
 from vla_gym.vlm.model_folder import BPE_FILE, CONFIG_FILE, EMBEDDED_DIR, WEIGHTS_FILE
 
 
 def main(out: Path, seed: int) -> None:
     """Same configuration and vocabulary, random weights, no role reader and no verb head."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_FILE, BPE_FILE):
-        shutil.copyfile(EMBEDDED_DIR / name, out / name)
-    config = json.loads((out / CONFIG_FILE).read_text(encoding="utf-8"))["model_cfg"]
+    files = {name: (EMBEDDED_DIR / name).read_bytes() for name in (CONFIG_FILE, BPE_FILE)}
     torch.manual_seed(seed)
-    weights = open_clip.CLIP(**config).state_dict()
-    save_file({k: v.contiguous() for k, v in weights.items()}, out / WEIGHTS_FILE)
+    weights = open_clip.CLIP(**json.loads(files[CONFIG_FILE])["model_cfg"]).state_dict()
+    files[WEIGHTS_FILE] = save({k: v.contiguous() for k, v in weights.items()})
+    for name, content in files.items():
+        replace_file(out / name, lambda file, content=content: file.write(content))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """Pretraining: its texts are true, its files are complete, and it can be resumed."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -132,6 +136,14 @@ def test_weights_are_written_as_safetensors_writes_them(tmp_path):
     assert (tmp_path / "copy" / "roles.safetensors").read_bytes() == same
     names = ["open_clip_model.safetensors", "roles.safetensors"]
     assert sorted(f.name for f in (tmp_path / "copy").iterdir()) == names
+
+
+def test_an_untrained_clip_of_the_same_shape(tmp_path):
+    script = Path(__file__).parents[2] / "scripts" / "make_random_clip.py"
+    env = os.environ | {"PYTHONPATH": str(script.parents[1])}
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, env=env)
+    encoder = ClipEncoder(str(tmp_path), device="cpu")
+    assert encoder.grid == (16, 16) and encoder.roles is None
 
 
 def test_nothing_to_resume(tmp_path):
