@@ -48,6 +48,15 @@ def test_the_expert_solves_the_task_of_ones_own():
     for _ in range(60):
         won |= venv.step(expert.act())[1] > 0
     assert won.mean() > 0.9
+    obs, _ = venv.reset(options={"instruction": "throw the red star in the blue crate"})
+    assert set(obs["instruction"]) == {"throw the red star in the blue crate"}
+    venv.close()
+
+
+def test_a_task_of_ones_own_can_be_part_of_a_mixture():
+    venv = gym.make_vec("VLAPickPlace-v0", num_envs=16, cameras=(), task=(TIDY, TASKS["Reach"]))
+    _, infos = venv.reset(seed=0)
+    assert set(infos["task"]) == {"TidyForTest", "Reach"}
     venv.close()
 
 
