@@ -56,6 +56,25 @@ def test_every_python_block_of_the_readme_runs():
     assert "VLATidy-v0" in run.stdout
 
 
+def commands(program: str) -> list[str]:
+    """Arguments with which the README and docs/results.md call a program."""
+    texts = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/results.md")]
+    pattern = rf"(?m)^{re.escape(program)} ([^#\n]+)|`{re.escape(program)} ([^`]+)`"
+    found = re.findall(pattern, "\n".join(texts))
+    return sorted({(block or inline).strip() for block, inline in found})
+
+
+@pytest.mark.parametrize("arguments", [c for c in commands("python train.py") if "<" not in c])
+def test_training_commands_are_valid(arguments, capsys):
+    from vla_gym.agents.learning.config import parse
+
+    if "--help" in arguments:
+        with pytest.raises(SystemExit):
+            parse(arguments.split())
+    else:
+        parse(arguments.split())
+
+
 def test_the_readme_mentions_the_main_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for words in ('robot="panda"', "make train", "make test", "make lint", "make docs"):
