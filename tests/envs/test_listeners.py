@@ -62,7 +62,7 @@ def test_an_event_holds_what_the_step_was_about(venv):
     venv.add_listener(log)
     before, _ = venv.reset(seed=0)
     actions = np.full((3, 7), 0.5)
-    _, rewards, terminated, truncated, infos = venv.step(actions)
+    _, rewards, terminated, _truncated, infos = venv.step(actions)
     event = log.event
     assert np.array_equal(event.actions, actions) and event.running.all()
     assert np.array_equal(event.observations["proprio"], before["proprio"])

@@ -24,7 +24,7 @@ def test_episodes_end_with_what_sb3_wants_to_know():
     obs = env.reset()
     assert set(obs) == {"image", "wrist_image", "proprio"} and len(env.instructions) == 3
     for step in range(4):
-        obs, rewards, dones, infos = env.step(np.zeros((3, 7)))
+        obs, _rewards, dones, infos = env.step(np.zeros((3, 7)))
         assert dones.all() == (step == 3)
     for info in infos:
         assert info["TimeLimit.truncated"] and info["episode"]["l"] == 4

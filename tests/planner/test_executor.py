@@ -161,7 +161,7 @@ class _Nothing:
 
 
 def test_moved_things_are_found_again():
-    rows, policy = run("Sequence", n=6, env={"novelty": ("moved",)}, seed=20)
+    rows, _policy = run("Sequence", n=6, env={"novelty": ("moved",)}, seed=20)
     assert sum(r.success for r in rows) >= 5
 
 

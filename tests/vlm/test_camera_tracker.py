@@ -60,7 +60,7 @@ def test_a_moved_camera_is_estimated_from_the_hand(scene):
 
 
 def test_the_jacobian_is_the_derivative(scene):
-    rng, camera, _, things = scene
+    _rng, camera, _, things = scene
     tracker = CameraTracker(N, camera)
     at = np.zeros((N, 6))
     seen, slope = tracker._project(at, things)
@@ -97,7 +97,7 @@ def test_a_camera_that_has_not_moved_is_left_alone(scene):
 
 
 def test_sub_environments_are_independent(scene):
-    rng, camera, cameras, things = scene
+    _rng, camera, cameras, things = scene
     tracker, alone = CameraTracker(N, camera), CameraTracker(1, camera)
     uv = np.stack([c.project(x) for c, x in zip(cameras, things, strict=True)])
     tracker.update(IDS, things, uv, np.ones(N))

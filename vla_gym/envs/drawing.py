@@ -126,16 +126,8 @@ class _Drawing:
                 low, high = low + self.task.clutter[0], high + self.task.clutter[1]
             if "layouts" in self.axes:
                 low = high
-            twin = self.absent[0] if role.absent else None
-            if name in self.roles:
-                twin = self.pairs[self.roles[name]]
             for _ in range(int(rng.integers(low, high + 1))):
-                kinds, colours = role.drawn_from(self.axes)
-                style = rng.random()
-                if twin is not None and style < _SAME_KIND and twin[1] in kinds:
-                    kinds = (twin[1],)
-                elif twin is not None and style < _SAME_COLOUR and twin[0] in colours:
-                    colours = (twin[0],)
+                kinds, colours = self._decoy_options(name, role)
                 if role.many:  # no decoy may belong to the group
                     colours = tuple(c for c in colours if c not in group_colours)
                     kinds = tuple(k for k in kinds if k not in group_kinds) or kinds
@@ -147,6 +139,19 @@ class _Drawing:
                         raise
                     pair = self._pair(*role.drawn_from(self.axes), taken, self.axes, plays=False)
                 self.pairs.append(pair)
+
+    def _decoy_options(self, name: str, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Kinds and colours of a decoy: often the kind or the colour of what plays the role."""
+        kinds, colours = role.drawn_from(self.axes)
+        twin = self.absent[0] if role.absent else None
+        if name in self.roles:
+            twin = self.pairs[self.roles[name]]
+        style = self.rng.random()
+        if twin is not None and style < _SAME_KIND and twin[1] in kinds:
+            kinds = (twin[1],)
+        elif twin is not None and style < _SAME_COLOUR and twin[0] in colours:
+            colours = (twin[0],)
+        return kinds, colours
 
     def _add_furniture(self) -> None:
         for kind in self.task.furniture:

@@ -68,32 +68,38 @@ class Settings:
         novelty = tuple(AXES) if novelty == ("all",) else novelty
         safety = SafetyConfig.of(kwargs.pop("safety", None))
         made = cls(cameras=cameras, novelty=novelty, safety=safety, **kwargs)
-        find_robot(made.robot)
-        for axis in novelty:
+        made._check_names()
+        made._check_numbers()
+        return made
+
+    def _check_names(self) -> None:
+        find_robot(self.robot)
+        for axis in self.novelty:
             _known("generalisation axis", axis, (*AXES, "all"))
-        for camera in cameras:
+        for camera in self.cameras:
             _known("camera", camera, CAMERAS)
-        _known("reward_type", made.reward_type, REWARD_TYPES)
-        _known("split", made.split, SPLITS)
-        if made.render_mode is not None:
-            _known("render_mode", made.render_mode, RENDER_MODES)
-        if not 8 <= made.image_size <= 1024:
-            raise InvalidConfigError(f"image_size must be 8 to 1024 px, not {made.image_size}.")
-        if made.horizon is not None and made.horizon < 1:
-            raise InvalidConfigError(f"horizon must be at least 1 step, not {made.horizon}.")
-        if made.n_threads < 0:
-            raise InvalidConfigError(f"n_threads must be 0 or more, not {made.n_threads}.")
+        _known("reward_type", self.reward_type, REWARD_TYPES)
+        _known("split", self.split, SPLITS)
+        if self.render_mode is not None:
+            _known("render_mode", self.render_mode, RENDER_MODES)
+
+    def _check_numbers(self) -> None:
+        if not 8 <= self.image_size <= 1024:
+            raise InvalidConfigError(f"image_size must be 8 to 1024 px, not {self.image_size}.")
+        if self.horizon is not None and self.horizon < 1:
+            raise InvalidConfigError(f"horizon must be at least 1 step, not {self.horizon}.")
+        if self.n_threads < 0:
+            raise InvalidConfigError(f"n_threads must be 0 or more, not {self.n_threads}.")
         fastest = 1 / PHYSICS_TIMESTEP
-        if not 1 <= made.control_hz <= fastest:
-            raise InvalidConfigError(f"control_hz must be 1 to {fastest:g}, not {made.control_hz}.")
-        exact = fastest / made.control_hz
-        if abs(exact - made.substeps) > 1e-6:
+        if not 1 <= self.control_hz <= fastest:
+            raise InvalidConfigError(f"control_hz must be 1 to {fastest:g}, not {self.control_hz}.")
+        exact = fastest / self.control_hz
+        if abs(exact - self.substeps) > 1e-6:
             near = sorted({fastest / k for k in (int(exact), int(exact) + 1)})
             raise InvalidConfigError(
-                f"control_hz={made.control_hz} does not divide the physics rate of {fastest:g} Hz."
+                f"control_hz={self.control_hz} does not divide the physics rate of {fastest:g} Hz."
                 f" Near it: {', '.join(f'{hz:g}' for hz in near)}."
             )
-        return made
 
     @property
     def substeps(self) -> int:

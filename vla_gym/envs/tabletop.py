@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -24,7 +24,7 @@ class TabletopEnv(gym.Env):
         kwargs: Fields of `vla_gym.envs.settings.Settings`.
     """
 
-    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
 
     def __init__(self, task: str | Task = "PickPlace", **kwargs: Any) -> None:
         self.vector = TabletopVectorEnv(task, 1, **kwargs)

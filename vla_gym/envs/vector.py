@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -55,7 +55,7 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
         kwargs: Fields of `vla_gym.envs.settings.Settings`.
     """
 
-    metadata = {
+    metadata: ClassVar[dict[str, Any]] = {
         "render_modes": ["rgb_array", "human"],
         "render_fps": 10,
         "autoreset_mode": AutoresetMode.SAME_STEP,

@@ -161,7 +161,11 @@ def _colour(words: Sequence[str], at: int, nouns: Sequence[str]) -> str:
     return words[at] if at < len(words) and words[at] in all_colours() else ""
 
 
-def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, list[str]]:
+Reading = tuple[int, NounPhrase | None, list[str]]
+"""What `read_phrase` returns."""
+
+
+def read_phrase(words: Sequence[str], at: int) -> Reading:
     """Read a noun phrase.
 
     Args:
@@ -172,24 +176,13 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, 
         Index of the first word that was not read; the phrase, or None if it was not understood;
         and in that case the words that could have followed.
     """
-    nouns = [*(w for group in KIND_NOUNS.values() for w in group), *ANYTHING]
-    sizes = [w for group in SIZE_WORDS.values() for w in group]
-    colours = list(all_colours())
     word = words[at] if at < len(words) else None
-    if word == "everything":
-        if at + 1 < len(words) and words[at + 1] in colours:
-            return at + 2, NounPhrase(colour=words[at + 1], every=True), []
-        return at + 1, None, colours
-    if word == "all":
-        if words[at + 1 : at + 2] != ["the"]:
-            return at + 1, None, ["the"]
-        plural = words[at + 2] if at + 2 < len(words) else ""
-        if plural.endswith("s") and plural[:-1] in nouns:
-            return at + 3, NounPhrase(noun=plural[:-1], every=True), []
-        return at + 2, None, [f"{n}s" for n in nouns]
+    if word in _EVERY:
+        return _read_group(words, at)
     if word not in ("the", "a", "an", "that"):
         return at, None, ["the", *_EVERY]
     at += 1
+    nouns, sizes, colours = _nouns(), _size_words(), list(all_colours())
     found: dict[str, Any] = {}
     groups = {"superlative": list(SUPERLATIVES), "size": sizes, "colour": colours}
     allowed = [*SUPERLATIVES, *sizes, *colours, *nouns]
@@ -202,17 +195,44 @@ def read_phrase(words: Sequence[str], at: int) -> tuple[int, NounPhrase | None, 
             allowed = allowed[allowed.index(group[-1]) + 1 :]
     if at >= len(words) or words[at] not in nouns:
         return at, None, allowed
-    noun, at = words[at], at + 1
+    return _read_ending(words, at + 1, {"noun": words[at], **found})
+
+
+def _nouns() -> list[str]:
+    return [*(w for group in KIND_NOUNS.values() for w in group), *ANYTHING]
+
+
+def _size_words() -> list[str]:
+    return [w for group in SIZE_WORDS.values() for w in group]
+
+
+def _read_group(words: Sequence[str], at: int) -> Reading:
+    """Read "everything red" or "all the cubes"."""
+    after = words[at + 1] if at + 1 < len(words) else ""
+    if words[at] == "everything":
+        if after in all_colours():
+            return at + 2, NounPhrase(colour=after, every=True), []
+        return at + 1, None, list(all_colours())
+    if after != "the":
+        return at + 1, None, ["the"]
+    plural, nouns = words[at + 2] if at + 2 < len(words) else "", _nouns()
+    if plural.endswith("s") and plural[:-1] in nouns:
+        return at + 3, NounPhrase(noun=plural[:-1], every=True), []
+    return at + 2, None, [f"{noun}s" for noun in nouns]
+
+
+def _read_ending(words: Sequence[str], at: int, found: dict[str, Any]) -> Reading:
+    """Read what may follow the noun: an exclusion, a comparison of colours, or nothing."""
     if list(words[at : at + 3]) == ["that", "is", "not"]:
-        if at + 3 >= len(words) or words[at + 3] not in colours:
-            return at + 3, None, colours
-        return at + 4, NounPhrase(noun=noun, other_than=words[at + 3], **found), []
-    if tuple(words[at : at + 3]) == _LIKE[:3]:  # nothing else starts so
-        for word in _LIKE:
-            if at >= len(words) or words[at] != word:
-                return at, None, [word]
-            at += 1
-        if at >= len(words) or words[at] not in nouns:
-            return at, None, nouns
-        return at + 1, NounPhrase(noun=noun, like=words[at], **found), []
-    return at, NounPhrase(noun=noun, **found), []
+        if at + 3 >= len(words) or words[at + 3] not in all_colours():
+            return at + 3, None, list(all_colours())
+        return at + 4, NounPhrase(other_than=words[at + 3], **found), []
+    if tuple(words[at : at + 3]) != _LIKE[:3]:  # nothing else starts so
+        return at, NounPhrase(**found), []
+    for word in _LIKE:
+        if at >= len(words) or words[at] != word:
+            return at, None, [word]
+        at += 1
+    if at >= len(words) or words[at] not in _nouns():
+        return at, None, _nouns()
+    return at + 1, NounPhrase(like=words[at], **found), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +30,7 @@ def learn_merges(words: Iterable[str], limit: int = 3000) -> list[tuple[str, str
     while len(merges) < limit:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, parts in pieces.items():
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in itertools.pairwise(parts):
                 pairs[pair] += counts[word]
         if not pairs:
             break

@@ -105,7 +105,7 @@ def _vit_tokens(visual: Any, features: Tensor) -> tuple[Tensor, tuple[int, int]]
     tokens = visual.head(getattr(trunk, "head", nn.Identity())(patches))
     embed = getattr(trunk, "patch_embed", None)
     grid = getattr(embed, "grid_size", None)
-    side = int(round(k**0.5))
+    side = round(k**0.5)
     return tokens, tuple(grid) if grid is not None else (side, side)
 
 

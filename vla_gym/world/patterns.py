@@ -30,7 +30,7 @@ def _noise(seed: int, cells: int) -> NDArray:
 
 
 def _wood() -> NDArray:
-    x, y = _grid()
+    _, y = _grid()
     return 0.78 + 0.22 * np.sin(2 * np.pi * (6 * y + 0.5 * _noise(1, 4))) * _noise(2, 16)
 
 
@@ -40,7 +40,7 @@ def _checks() -> NDArray:
 
 
 def _stripes() -> NDArray:
-    x, y = _grid()
+    x, _ = _grid()
     return 0.72 + 0.28 * (np.floor(8 * x) % 2)
 
 

@@ -54,7 +54,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(agent, demos, tmp_path):
 
     second, other = model_for(config, demos)
     torch.manual_seed(99)
-    np.random.seed(99)  # noqa: NPY002
+    np.random.seed(99)
     read_into(tmp_path / "step-000000512", second, other)
     second.learn(512, reset_num_timesteps=False)
     assert first.num_timesteps == second.num_timesteps == 1024

@@ -168,7 +168,7 @@ def test_learning_changes_the_head_and_stays_finite(agent, action, with_demos, d
 
 def test_the_critic_learns_alone_at_first(demos):
     config = config_for("ppo", ppo={"critic_warmup": 2})
-    model, env = model_for(config, demos)
+    model, _env = model_for(config, demos)
     before = [p.clone() for p in model.policy.head.parameters()]
     model.learn(2 * 8 * 32)
     assert all(
@@ -183,7 +183,7 @@ def test_the_critic_learns_alone_at_first(demos):
 @pytest.mark.slow
 def test_ppo_with_tokens_improves_a_clone(demos):
     config = config_for("ppo")
-    model, env = model_for(config, demos)
+    model, _env = model_for(config, demos)
     clone(model.policy.head, demos, CloneConfig(steps=150), seed=0)
     before = success(model.policy, ActionTokens(), 200)
     model.learn(30_000)

@@ -65,10 +65,10 @@ class StartMover:
             over[2] += rng.uniform(0.015, 0.05)
             goal = over + at * (anywhere - over) if target != obj else anywhere
         elif at <= 2.0:
-            goal = at_object + [0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)]
+            goal = at_object + np.array([0.0, 0.0, (2.0 - at) * rng.uniform(0.02, 0.16)])
         else:
             up, back = min(2 * (at - 2.0), 1.0), max(2 * (at - 2.5), 0.0)
-            goal = at_object + [0.0, 0.0, up * HOVER]
+            goal = at_object + np.array([0.0, 0.0, up * HOVER])
             goal += back * (np.array(world.robot.home_tcp) - goal)
             view = View.of(world, core.named_slots[:, 0])
             turn = (1.0 - up) * grasp_turn(view, HOME_TOOL)[i]

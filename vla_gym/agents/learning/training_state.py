@@ -44,7 +44,7 @@ def capture(
         for index, values in state["state"].items():
             for key, value in values.items():
                 training[f"optimizer/{name}/{index}/{key}"] = torch.as_tensor(value)
-    legacy: Any = np.random.get_state()  # noqa: NPY002 - the learner's buffers draw from it
+    legacy: Any = np.random.get_state()
     training["rng/numpy"] = torch.as_tensor(legacy[1].astype(np.int64))
     python = random.getstate()
     training["rng/python"] = torch.tensor(python[1], dtype=torch.int64)
@@ -100,7 +100,7 @@ def restore(
         torch.cuda.set_rng_state(training["rng/cuda"], model.device)
     name, *rest = meta["rng"]["numpy"]
     keys = training["rng/numpy"].numpy().astype(np.uint32)
-    np.random.set_state((name, keys, *rest))  # noqa: NPY002
+    np.random.set_state((name, keys, *rest))
     version, gauss = meta["rng"]["python"]
     random.setstate((version, tuple(training["rng/python"].tolist()), gauss))
     return restored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -36,7 +37,7 @@ class EnsembleCritic(BaseModel):
         super().__init__(observation_space, action_space, **kwargs)
         sizes = [int(np.prod(s.shape)) for s in (observation_space, action_space)]  # type: ignore
         widths = [sum(sizes), *hidden, 1]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(n_critics, i, o).uniform_(-1, 1) / math.sqrt(i))
             for i, o in pairs

@@ -12,12 +12,12 @@ PICK_PLACE = Task(
         "target": Role(PLACES, NOVEL_PLACES),
     },
     goal=Inside("object", "target") & ~Touched("object") & Static("object"),
-    phrases=tuple(
-        f"{verb} {{object}} {word} {{target}}"
-        for verb in ("put", "place", "drop", "set", "move")
-        for word in ("in", "on", "into", "onto")
-    )
-    + (
+    phrases=(
+        *(
+            f"{verb} {{object}} {word} {{target}}"
+            for verb in ("put", "place", "drop", "set", "move")
+            for word in ("in", "on", "into", "onto")
+        ),
         "set {object} down on {target}",
         "pick up {object} and put it in {target}",
         "pick up {object} and put it on {target}",
