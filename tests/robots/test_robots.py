@@ -18,19 +18,22 @@ PANDA = find_robot("panda")
 PACKAGE = Path(vla_gym.__file__).parent
 
 
-def altered():
-    """An arm with a forearm 5% longer and a gripper that opens wider."""
+def altered(travel=0.045):
+    """An arm with a forearm 5% longer and another gripper."""
     *rest, fifth, sixth, seventh = PANDA.links
     x, y, z = fifth.pos
     longer = replace(fifth, pos=(x, 1.05 * y, z))
-    gripper = replace(PANDA.gripper, finger_travel=0.045)
+    gripper = replace(PANDA.gripper, finger_travel=travel)
     links = (*rest, longer, sixth, seventh)
     return replace(PANDA, name="long", links=links, gripper=gripper)
 
 
-@pytest.mark.parametrize("env_id", ["VLAReach-v0", "VLAPick-v0"])
-def test_another_arm_runs_the_same_tasks(env_id):
-    env = gym.make(env_id, robot=altered(), cameras=())
+@pytest.mark.parametrize(
+    ("env_id", "travel"),
+    [("VLAReach-v0", 0.045), ("VLAPick-v0", 0.045), ("VLAPickPlace-v0", 0.032)],
+)
+def test_another_arm_runs_the_same_tasks(env_id, travel):
+    env = gym.make(env_id, robot=altered(travel), cameras=())
     core = env.unwrapped.vector
     assert core.world.robot.name == "long"
     expert, wins = Expert(core), 0

@@ -38,6 +38,8 @@ class ArmPoses:
     """Tool centre points. Shape (k, 3), [m]."""
     mats: NDArray
     """Tool orientations. Shape (k, 3, 3)."""
+    opening: float
+    """Width of the open gripper [m]."""
 
     @classmethod
     def sample(cls, world: World, count: int) -> ArmPoses:
@@ -54,7 +56,8 @@ class ArmPoses:
             if off < 0.01:
                 qpos.append(pose)
         tools = [solver.tool(pose) for pose in qpos]
-        return cls(np.array(qpos), np.array([t for t, _ in tools]), np.array([m for _, m in tools]))
+        tcp, mats = np.array([t for t, _ in tools]), np.array([m for _, m in tools])
+        return cls(np.array(qpos), tcp, mats, world.robot.gripper.opening)
 
 
 @dataclass
@@ -68,7 +71,7 @@ class TableScene:
     """Shape (n_slots, 4), wxyz."""
     pose: int = 0
     """Index into `ArmPoses`."""
-    width: float = 0.08
+    width: float = 0.0
     """Gripper width [m]."""
     rest: NDArray = field(default_factory=lambda: np.zeros(0))
     """Height of each object's centre when it lies on the table. Shape (n_slots,), [m]."""
@@ -116,7 +119,8 @@ def _scatter(rng: Generator, n_slots: int) -> TableScene:
 def _pose_arm(scene: TableScene, poses: ArmPoses, rng: Generator) -> None:
     style = rng.random()
     scene.pose = int(rng.integers(len(poses.tcp)))
-    scene.width = float(rng.choice([0.0, 0.08, rng.uniform(0, 0.08)], p=[0.2, 0.6, 0.2]))
+    wide = poses.opening
+    scene.width = float(rng.choice([0.0, wide, rng.uniform(0, wide)], p=[0.2, 0.6, 0.2]))
     if style < 0.35:  # near some object, as in an approach
         k = int(rng.integers(len(scene.objects)))
         goal = scene.pos[k] + [*rng.normal(0, 0.02, 2), rng.choice([0.02, 0.1, 0.2])]
@@ -127,7 +131,7 @@ def _pose_arm(scene: TableScene, poses: ArmPoses, rng: Generator) -> None:
             _hold(scene, graspable[int(rng.integers(len(graspable)))], poses, rng)
     elif style < 0.68:
         scene.pose = 0  # home, as at the start of an episode
-        scene.width = 0.08
+        scene.width = wide
 
 
 def _hold(scene: TableScene, k: int, poses: ArmPoses, rng: Generator) -> None:

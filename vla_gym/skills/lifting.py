@@ -119,9 +119,10 @@ def grasp(world: World, thing: View, yaw: NDArray | None = None) -> Motion:
 def release(world: World) -> Motion:
     """Open as far as there is room, then rise. After it nothing is touched."""
     delta = np.zeros((world.n, 3))
-    open_share = np.clip((world.gripper_width - 0.055) / 0.02, 0.0, 1.0)
-    opening, speed = world.ctrl[:, world.n_arm], world.qvel[:, world.n_arm]
-    stuck = (opening > 0.07) & (np.abs(speed) < 0.003) & (world.gripper_width > 0.03)
+    full, width = world.robot.gripper.opening, world.gripper_width
+    open_share = np.clip((width - 0.6875 * full) / (0.25 * full), 0.0, 1.0)
+    target, speed = world.ctrl[:, world.n_arm], world.qvel[:, world.n_arm]
+    stuck = (target > 0.875 * full) & (np.abs(speed) < 0.003) & (width > 0.375 * full)
     open_share[stuck] = 1.0
     delta[:, 2] = 0.05 * open_share * (world.tcp_pos[:, 2] < 0.20)
     # a hand that leans keeps its direction until it is off the object

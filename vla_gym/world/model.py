@@ -43,8 +43,11 @@ _SHAPES = {
 
 
 CAMERA_POS = np.array([1.06, 0.0, 0.74])
+"""Nominal centre of the fixed camera [m]."""
 CAMERA_TARGET = np.array([0.475, 0.0, 0.02])
+"""Point in the middle of its image [m]."""
 CAMERA_FOVY = 37.0
+"""Its vertical field of view [deg]."""
 
 
 def _new_spec() -> mujoco.MjSpec:
