@@ -6,9 +6,7 @@ python examples/plan_with_a_language_model.py qwen2.5:7b http://localhost:11434/
 import os
 import sys
 
-import gymnasium as gym
-
-import vla_gym  # noqa: F401  registers the environments
+import vla_gym
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.planner.client import ChatClient, ChatSettings
 from vla_gym.planner.decide import Decider
@@ -18,8 +16,7 @@ from vla_gym.planner.llm import LanguagePlanner
 
 model, url = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
 client = ChatClient(ChatSettings(model, url, os.environ.get("OPENAI_API_KEY")))
-venv = gym.make_vec("VLASequence-v0", num_envs=2, vectorization_mode="vector_entry_point",
-                    cameras=(), safety="clip")  # fmt: skip
+venv = vla_gym.make_vec("VLASequence-v0", num_envs=2, cameras=(), safety="clip")
 policy = HierarchicalPolicy(venv, Decider(LanguagePlanner(client, "few-shot")), SkillDriver(venv))
 for record, report in zip(run_episodes(venv, policy, 0, 2), policy.reports, strict=True):
     print(record.instruction, "->", "reached" if record.success else report.state)

@@ -1,15 +1,14 @@
 """The approval hook and the emergency stop.
 
-python examples/stop_and_approve.py            answers by itself, for a demonstration
+python examples/stop_and_approve.py            answers by itself
 python examples/stop_and_approve.py --ask      asks you on the keyboard
 """
 
 import sys
 
-import gymnasium as gym
 import numpy as np
 
-import vla_gym  # noqa: F401  registers the environments
+import vla_gym
 from vla_gym.cli.plan import fragile
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.planner.decide import Decider
@@ -28,13 +27,12 @@ def answer(request):
     return yes
 
 
-venv = gym.make_vec("VLAPickPlace-v0", num_envs=1, vectorization_mode="vector_entry_point",
-                    cameras=(), safety="clip")  # fmt: skip
+venv = vla_gym.make_vec("VLAPickPlace-v0", num_envs=1, cameras=(), safety="clip")
 policy = HierarchicalPolicy(
     venv, Decider(GrammarPlanner()), SkillDriver(venv), flag=fragile,
     approval=ask_keyboard if "--ask" in sys.argv else answer,
 )  # fmt: skip
-print("approval: what is fragile is handled only if a person says so")
+print("approval: fragile objects are touched only if a person agrees")
 for seed in range(4):
     (record,) = run_episodes(venv, policy, seed, 1)
     report = policy.reports[0]
@@ -54,5 +52,5 @@ for step in range(9):
     _, _, _, _, info = venv.step(action)
     speed = float(np.linalg.norm(core.world.tcp_linvel))
     stopped = bool(info["cost_emergency_stop"][0])
-    print(f"  step {step}: hand at {speed:.3f} m/s, stopped {stopped}")
+    print(f"  step {step}: gripper at {speed:.3f} m/s, stopped {stopped}")
 venv.close()
