@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,14 +48,20 @@ def proprio_layout(n_arm: int) -> dict[str, slice]:
     return {"qpos": slice(0, n_arm), "qvel": slice(n_arm, 2 * n_arm)} | tail
 
 
+@lru_cache(maxsize=16)
 def proprio_high(robot: Robot) -> NDArray[np.float32]:
-    """Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach. Shape (k,)."""
+    """Bounds of `proprio`, symmetric about 0 and beyond what the arm can reach.
+
+    Shape (k,), not writable: the same array serves every step.
+    """
     width = _WIDTH_MARGIN * robot.gripper.opening
     bounds = _BOUNDS | {"gripper_width": width, "gripper_target": width}
     layout = proprio_layout(robot.n_arm)
-    return np.concatenate(
+    high = np.concatenate(
         [np.full(part.stop - part.start, bounds[k], np.float32) for k, part in layout.items()]
     )
+    high.flags.writeable = False
+    return high
 
 
 def observation_space(image_size: int, cameras: tuple[str, ...], robot: Robot) -> spaces.Dict:

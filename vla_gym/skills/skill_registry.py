@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,7 @@ def register(family: Family) -> None:
             )
     add_step_kinds(family.steps)
     _SKILLS.update({skill.predicate: skill for skill in family.skills})
+    _skill_of.cache_clear()
 
 
 def unregister(family: Family) -> None:
@@ -39,11 +42,17 @@ def unregister(family: Family) -> None:
     remove_step_kinds(family.steps)
     for skill in family.skills:
         _SKILLS.pop(skill.predicate, None)
+    _skill_of.cache_clear()
 
 
 def skill_for(goal: Predicate) -> Skill:
     """The skill of a predicate's kind; one that does nothing if there is none."""
-    return next((_SKILLS[kind] for kind in type(goal).__mro__ if kind in _SKILLS), _NO_SKILL)
+    return _skill_of(type(goal))
+
+
+@lru_cache
+def _skill_of(kind: type[Predicate]) -> Skill:
+    return next((_SKILLS[base] for base in kind.__mro__ if base in _SKILLS), _NO_SKILL)
 
 
 def stages_of(goal: Predicate) -> tuple[Stage, ...]:
