@@ -10,5 +10,7 @@
 | cut one step into object and target | `vla_gym.language.role_phrases.split_roles` |
 | take comparisons out, list noun phrases | `vla_gym.language.comparisons` |
 | look up relation words and sides | `vla_gym.language.relations` |
+| hold what a sentence asks for | `vla_gym.language.understanding` |
+| write and parse that as a line | `vla_gym.language.meaning_notation` |
 | look up colours, kinds, sizes, the hand | `vla_gym.language.vocabulary` |
 """
