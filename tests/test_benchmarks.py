@@ -59,3 +59,18 @@ def test_a_peer_that_is_not_installed_is_reported():
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MUJOCO_GL": "egl"}
     )
     assert "ModuleNotFoundError" in json.loads(run.stdout)["error"]
+
+
+def test_two_checkouts_take_turns():
+    command = [sys.executable, "benchmarks/compare.py", ".", ".", "--cells", "2", "--slices", "3",
+               "--seconds", "0.1"]  # fmt: skip
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert len(lines) == 2 and all("steps/s, ratio" in line for line in lines)
+
+
+def test_a_checkout_without_the_package_is_an_error(tmp_path):
+    command = [sys.executable, "benchmarks/compare.py", ".", str(tmp_path), "--cells", "1"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and f"is not in {tmp_path}" in run.stderr

@@ -23,7 +23,8 @@ where nothing else runs:
     make docs
 
 Actions are random, resets are included, and episodes of different sub-environments end at different
-steps, as in training. Absolute figures hold for one machine only; ratios carry over better."""
+steps, as in training. Absolute figures hold for one machine only; ratios carry over better.
+`python benchmarks/compare.py BEFORE AFTER` compares two checkouts in alternating slices."""
 
 
 def where(result: dict[str, Any]) -> str:
