@@ -12,5 +12,6 @@
 | look up relation words and sides | `vla_gym.language.relations` |
 | hold what a sentence asks for | `vla_gym.language.understanding` |
 | write and parse that as a line | `vla_gym.language.meaning_notation` |
+| split a text into words, tell a meaning in tokens | `vla_gym.language.meaning_tokens` |
 | look up colours, kinds, sizes, the hand | `vla_gym.language.vocabulary` |
 """

@@ -51,7 +51,7 @@ def parse_thing(text: str) -> Thing:
         value, _, rest = value.partition(",")
         if key not in _FIELDS or not value:
             raise InstructionError(f"{text!r} has {key!r}; valid: {', '.join(_FIELDS)}, ref.")
-        fields[_FIELDS[key]] = int(value) if value.isdigit() else value
+        fields[_FIELDS[key]] = int(value) if value.isdecimal() else value
     return Thing(match[1], **fields)  # type: ignore[arg-type]
 
 
