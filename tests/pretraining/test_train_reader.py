@@ -1,0 +1,66 @@
+"""The script that trains a reader: what it holds out and what it counts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+import train_reader
+
+from vla_gym.language.meaning_tokens import split_text, to_tokens
+from vla_gym.pretraining.labelled_sentences import load
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    return load()
+
+
+class Double:
+    """Answers with the labels of the sentences it knows and stays silent on the others."""
+
+    def __init__(self, sentences):
+        self.known = {tuple(w): to_tokens(s.meaning, w) for s in sentences
+                      for w in [split_text(s.text)]}  # fmt: skip
+
+    def read(self, texts):
+        return [(self.known.get(tuple(words), []), 0.5) for words in texts]
+
+    def eval(self):
+        """As of a network."""
+
+    train = eval
+
+
+def test_one_writer_and_some_sentences_of_the_others_are_held_out(sentences):
+    train, held = train_reader.split(sentences)
+    assert len(train) + len(held) == len(sentences) and len(held) > 400
+    assert {s.source for s in held} > {train_reader.HELD_OUT_WRITER}
+    assert train_reader.HELD_OUT_WRITER not in {s.source for s in train}
+    assert not {s.text for s in train} & {s.text for s in held}
+
+
+def test_right_misread_and_not_acted_on_are_counted(sentences):
+    held = train_reader.split(sentences)[1]
+    result = train_reader.measure(Double(held), held)
+    assert all(group["right"] == group["n"] for group in result.values())
+    acts = [s for s in held if s.meaning.answer == "act"]
+    others = [s for s in held if s.meaning.answer != "act"]
+    silent = train_reader.measure(Double([]), held)
+    group = silent["English: act"]
+    assert group["not acted on"] == group["n"] and group["misread"] == group["right"] == 0
+    refused = silent["English: refuse or ask"]
+    assert refused["right"] == refused["n"]
+    wrong = Double(acts)
+    wrong.known = dict(zip(wrong.known, [*list(wrong.known.values())[1:], []], strict=True))
+    group = train_reader.measure(wrong, acts)["English: act"]
+    assert group["misread"] > 0.8 * group["n"]
+    assert len(others) + len(acts) == len(held)
+
+
+def test_every_name_of_a_label_can_be_written(sentences):
+    names = set(train_reader.names_of(sentences))
+    assert {"skill:put", "kind:cube", "colour:red", "target", "avoid", "ref"} <= names
