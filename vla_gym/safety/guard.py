@@ -109,16 +109,7 @@ class Guard:
         self.protected[i, list(slots)] = True
 
     def execute(self, actions: NDArray, n_substeps: int) -> NDArray:
-        """Run one control step within the limits.
-
-        Args:
-            actions: Translation, rotation vector, gripper; further columns are passed on. Shape
-                (n, 7) or (n, 8), in [-1, 1].
-            n_substeps: Physics steps of one control step.
-
-        Returns:
-            The executed actions, shaped as `actions`.
-        """
+        """As `vla_gym.world.actuator.Actuator.execute`, within the limits."""
         self.seconds = 0.0
         self.monitor.begin_step()
         executed = actions.copy()

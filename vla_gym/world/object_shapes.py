@@ -65,28 +65,34 @@ def _mug() -> Kind:
     )  # fmt: skip
 
 
-def _bowl() -> Kind:
-    r0, r1, h, t, n = 0.036, 0.060, 0.021, 0.003, 10
+def _round_dish(name: str, r0: float, r1: float, h: float, shade: float, density: float) -> Kind:
+    """A round container with a slanted wall.
+
+    Args:
+        name: Name of the kind.
+        r0: Radius of the floor [m].
+        r1: Radius of the rim [m].
+        h: Half the height [m].
+        shade: Brightness of the floor relative to the wall.
+        density: [kg/m³].
+    """
+    t, n = 0.003, 10
     tilt = math.atan2(r1 - r0, 2 * h)
     mid = (r0 + r1) / 2
     half_chord = (r1 + t) * math.tan(math.pi / n)
     slant = math.hypot(r1 - r0, 2 * h) / 2 - 1.5 * _CLEAR
-    geoms = [Geom("cylinder", (r0 + t, 0.003), (0.0, 0.0, -h + 0.003), shade=0.75)]
+    geoms = [Geom("cylinder", (r0 + t, 0.003), (0.0, 0.0, -h + 0.003), shade=shade)]
     geoms += _ring(n, mid, (t, half_chord, slant), 2.5 * _CLEAR, tilt)
-    return Kind("bowl", tuple(geoms), (r1 + t, r1 + t, h), density=700.0, container=True,
+    return Kind(name, tuple(geoms), (r1 + t, r1 + t, h), density=density, container=True,
                 inner=(r1 - 0.008, r1 - 0.008), floor=0.006)  # fmt: skip
+
+
+def _bowl() -> Kind:
+    return _round_dish("bowl", 0.036, 0.060, 0.021, shade=0.75, density=700.0)
 
 
 def _plate() -> Kind:
-    r0, r1, h, t, n = 0.050, 0.066, 0.007, 0.003, 10
-    tilt = math.atan2(r1 - r0, 2 * h)
-    mid = (r0 + r1) / 2
-    half_chord = (r1 + t) * math.tan(math.pi / n)
-    slant = math.hypot(r1 - r0, 2 * h) / 2 - 1.5 * _CLEAR
-    geoms = [Geom("cylinder", (r0 + t, 0.003), (0.0, 0.0, -h + 0.003), shade=0.85)]
-    geoms += _ring(n, mid, (t, half_chord, slant), 2.5 * _CLEAR, tilt)
-    return Kind("plate", tuple(geoms), (r1 + t, r1 + t, h), density=900.0, container=True,
-                inner=(r1 - 0.008, r1 - 0.008), floor=0.006)  # fmt: skip
+    return _round_dish("plate", 0.050, 0.066, 0.007, shade=0.85, density=900.0)
 
 
 def _tray() -> Kind:
