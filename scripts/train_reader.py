@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ import tyro
 from vla_gym.errors import VlaGymError
 from vla_gym.evaluation.statistics import wilson
 from vla_gym.io import write_json
-from vla_gym.language.meaning_tokens import from_tokens, split_text, to_tokens
+from vla_gym.language.meaning_tokens import COPIED, MeaningToken, from_tokens, split_text, to_tokens
 from vla_gym.language.understanding import ANSWERS, Understanding
+from vla_gym.language.vocabulary import COLOURS
 from vla_gym.pretraining.labelled_sentences import LabelledSentence, load
 from vla_gym.pretraining.reader_network import ReaderNetwork, ReaderShape
 from vla_gym.pretraining.sentence_variants import VariantMaker
@@ -65,8 +66,11 @@ def split(
 
 
 def names_of(sentences: Sequence[LabelledSentence]) -> list[str]:
-    """All tokens but copies that labels use."""
-    tokens = (t for s in sentences for t in to_tokens(s.meaning, split_text(s.text)))
+    """All tokens but copies that labels and their variants use."""
+    tokens = [t for s in sentences for t in to_tokens(s.meaning, split_text(s.text))]
+    tokens += [f"answer:{answer}" for answer in ANSWERS]
+    tokens += [f"{field}:{form}" for field in ("kind", "colour") for form in COPIED.values()]
+    tokens += [f"{field}:{colour}" for field in ("colour", "not_colour") for colour in COLOURS]
     return list(dict.fromkeys(t for t in tokens if isinstance(t, str)))
 
 
@@ -81,6 +85,25 @@ def understand(network: ReaderNetwork, texts: Sequence[str]) -> list[tuple[Under
             except VlaGymError:
                 found.append((UNREADABLE, p))
     return found
+
+
+def example(
+    variants: VariantMaker, sentence: LabelledSentence, writable: Set[str]
+) -> tuple[list[str], list[MeaningToken]]:
+    """Words and tokens of a variant whose label the network can write in full.
+
+    A typo in a word that has no name of its own leaves a label that can neither be named nor
+    copied; then another variant is drawn, and after ten the sentence itself is taken.
+    """
+    for attempt in range(11):
+        text, meaning = (
+            variants.draw(sentence) if attempt < 10 else (sentence.text, sentence.meaning)
+        )
+        words = split_text(text)
+        tokens = to_tokens(meaning, words)
+        if all(isinstance(t, int) or t in writable for t in tokens):
+            break
+    return words, tokens
 
 
 def measure(network: ReaderNetwork, held: Sequence[LabelledSentence]) -> dict[str, Any]:
@@ -115,9 +138,8 @@ def main(config: ReaderTraining) -> None:
     train, held = split(sentences)
     english = [s for s in train if s.meaning.lang == "en"]
     others = [s for s in train if s.meaning.lang != "en"]
-    names = names_of(sentences) + [f"answer:{a}" for a in ANSWERS]
-    network = ReaderNetwork(list(dict.fromkeys(names)), ReaderShape())
-    average = copy.deepcopy(network)
+    network = ReaderNetwork(names_of(sentences), ReaderShape())
+    average, writable = copy.deepcopy(network), frozenset(network.names)
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, (0.9, 0.98))
     variants, start, steps, told = VariantMaker(train, rng), time.monotonic(), 0, 0.0
     size = sum(p.numel() for p in network.parameters())
@@ -126,9 +148,7 @@ def main(config: ReaderTraining) -> None:
         rows = []
         for _ in range(config.batch):
             pool = english if rng.random() < config.english else others
-            text, meaning = variants.draw(pool[rng.integers(len(pool))])
-            words = split_text(text)
-            rows.append((words, [t for t in to_tokens(meaning, words) if known(network, t)]))
+            rows.append(example(variants, pool[rng.integers(len(pool))], writable))
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1.0, steps / 300) * max(0.01, 1 - done)
         loss = network.loss(*zip(*rows, strict=True))
@@ -155,11 +175,6 @@ def main(config: ReaderTraining) -> None:
         from safetensors.torch import save_file
 
         save_file(average.state_dict(), config.weights)
-
-
-def known(network: ReaderNetwork, token: str | int) -> bool:
-    """Whether the network can write a token."""
-    return isinstance(token, int) or token in network.names
 
 
 if __name__ == "__main__":

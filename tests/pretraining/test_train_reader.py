@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import train_reader
 
-from vla_gym.language.meaning_tokens import split_text, to_tokens
+from vla_gym.language.meaning_tokens import from_tokens, split_text, to_tokens
 from vla_gym.pretraining.labelled_sentences import load
+from vla_gym.pretraining.sentence_variants import VariantMaker, VariantRates
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,20 @@ def test_right_misread_and_not_acted_on_are_counted(sentences):
 def test_every_name_of_a_label_can_be_written(sentences):
     names = set(train_reader.names_of(sentences))
     assert {"skill:put", "kind:cube", "colour:red", "target", "avoid", "ref"} <= names
+    assert {"kind:-s", "kind:-es", "not_colour:cyan"} <= names
+
+
+def test_labels_of_examples_are_whole(sentences):
+    """Also where a typo hides the word that the label would copy."""
+    names = frozenset(train_reader.names_of(sentences))
+    draw = VariantMaker(sentences, np.random.default_rng(0), VariantRates(absent=0.5, misspelt=1))
+    hidden = 0
+    for s in sentences[:1500]:
+        text, meaning = draw.draw(s)
+        hidden += not names.issuperset(
+            t for t in to_tokens(meaning, split_text(text)) if isinstance(t, str)
+        )
+        words, tokens = train_reader.example(draw, s, names)
+        from_tokens(tokens, words)
+        assert all(isinstance(t, int) or t in names for t in tokens)
+    assert hidden > 0
