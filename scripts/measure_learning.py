@@ -21,8 +21,9 @@ from vla_gym.agents.learning.config import TrainConfig, read_config
 from vla_gym.agents.policies.blueprint import PolicyBlueprint, load_policy, make_encoder
 from vla_gym.agents.policies.checkpoint_folder import read_head, read_meta, read_spec, resolve
 from vla_gym.agents.policies.heads import count_parameters
+from vla_gym.agents.policies.registry import BASELINES
 from vla_gym.envs.novelty import AXES
-from vla_gym.evaluation.protocol import NAMES, evaluate
+from vla_gym.evaluation.protocol import evaluate
 from vla_gym.evaluation.records import EvalResult
 from vla_gym.io import replace_text, write_json
 
@@ -118,7 +119,7 @@ def measure_as_it_is(policy: str, name: str, episodes: int, env: str) -> None:
         "minutes": 0,
         "steps": 0,
     }
-    if policy not in NAMES:
+    if policy not in BASELINES:
         entry["run"]["init"], entry["head_parameters"] = policy, head_parameters(policy)
     write_json(FOLDER / f"{name}.json", {**entry, "measured": {"none": figures(result)}})
     print(f"{name}: {result}", flush=True)
@@ -146,7 +147,7 @@ if __name__ == "__main__":
     parser.add_argument("--env")
     args = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    if str(args.run) in NAMES or args.env:
+    if str(args.run) in BASELINES or args.env:
         env = args.env or TrainConfig().env
         measure_as_it_is(str(args.run), args.name, args.episodes, env)
         raise SystemExit

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.agents.policies.policy import Policy, PolicyFactory
-from vla_gym.agents.policies.registry import NAMES, policy_factory
+from vla_gym.agents.policies.registry import BASELINES, policy_factory
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.envs.registration import make_vec
 from vla_gym.errors import InvalidConfigError
@@ -68,11 +68,11 @@ def evaluate(
         raise InvalidConfigError(
             f"episodes and num_envs must be at least 1, got {episodes} and {num_envs}."
         )
-    hidden = {} if blind is None or policy in NAMES else {"blind": blind}
+    hidden = {} if blind is None or policy in BASELINES else {"blind": blind}
     factory = policy_factory(policy, **hidden) if isinstance(policy, str) else policy
     change = swap_options if swap else wording.reset_options if wording else None
     kwargs = dict(env_kwargs or {})
-    if policy in NAMES and "cameras" not in kwargs:
+    if policy in BASELINES and "cameras" not in kwargs:
         kwargs["cameras"] = ()  # neither uses images
     start_s = time.monotonic()
     reused = venv is not None

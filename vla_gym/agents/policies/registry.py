@@ -17,12 +17,11 @@ takes the vector environment and returns a `Policy`; its attribute ``spec``, if 
 `PolicySpec`, says where the policy is at home."""
 BASELINES: dict[str, PolicyFactory] = {"expert": ExpertPolicy, "random": RandomPolicy}
 """Policies that need neither a checkpoint nor images."""
-NAMES = tuple(BASELINES)
 
 
 def policy_names() -> tuple[str, ...]:
     """All policies that have a name: baselines, shipped ones, those of other packages."""
-    names = (*NAMES, *checkpoint_names(), *(point.name for point in entry_points(group=GROUP)))
+    names = (*BASELINES, *checkpoint_names(), *(point.name for point in entry_points(group=GROUP)))
     return tuple(dict.fromkeys(names))
 
 

@@ -10,9 +10,6 @@ from torch.nn import functional as F
 
 from vla_gym.agents.policies.action_tokens import CONTINUE
 
-STD_PER_SCALE = math.pi / math.sqrt(3.0)
-"""Standard deviation of a logistic distribution of scale 1."""
-
 
 class TokenMixture:
     """Independent tokens, each from a mixture of logistics cut into uniform bins over [-1, 1].
