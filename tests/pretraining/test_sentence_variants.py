@@ -9,6 +9,7 @@ from vla_gym.language.meaning_notation import parse_steps, write_steps
 from vla_gym.language.meaning_tokens import from_tokens, split_text, to_tokens
 from vla_gym.language.understanding import Understanding
 from vla_gym.language.vocabulary import finer_colours
+from vla_gym.pretraining.foreign_words import COLOUR_FORMS, NOUN_FORMS
 from vla_gym.pretraining.labelled_sentences import LabelledSentence, load
 from vla_gym.pretraining.sentence_variants import (
     ABSENT_NOUNS,
@@ -16,7 +17,6 @@ from vla_gym.pretraining.sentence_variants import (
     VariantMaker,
     VariantRates,
     plural,
-    things_of,
 )
 
 NO_NOISE = VariantRates(joined=0, opening=0, closing=0, misspelt=0, bare=0)
@@ -60,7 +60,7 @@ def test_two_things_never_become_the_same():
 def test_what_words_do_not_say_stays():
     draw = maker()
     known = sentence("the thing you drink from", "lift mug{c=red}", tags=("knowledge",))
-    german = sentence("nimm den roten ball", "lift ball{c=red}", lang="de")
+    german = sentence("nimm den Fußball, der leuchtet", "lift ball{c=red}", lang="de")
     for original in (known, german):
         for _ in range(50):
             assert draw.draw(original) == (original.text, original.meaning)
@@ -100,7 +100,7 @@ def test_variants_of_all_sentences_are_meanings_that_tokens_can_say():
     draw = VariantMaker(sentences, np.random.default_rng(1))
     for s in sentences:
         text, meaning = draw.draw(s)
-        assert len(list(things_of(meaning))) >= len(list(things_of(s.meaning)))
+        assert len(list(meaning.things())) >= len(list(s.meaning.things()))
         words = split_text(text)
         assert from_tokens(to_tokens(meaning, words), words) == meaning
 
@@ -109,3 +109,25 @@ def test_the_same_seed_draws_the_same_variants():
     sentences = load()[:200]
     one, two = (VariantMaker(sentences, np.random.default_rng(3)) for _ in range(2))
     assert [one.draw(s) for s in sentences] == [two.draw(s) for s in sentences]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "steps"),
+    [
+        ("de", "Leg den roten Ball in die Schale.", "put ball{c=red} > bowl"),
+        ("es", "no toques la taza roja", "lift mug{c=red}"),
+        ("zh", "把红色的球放进碗里", "put ball{c=red} > bowl"),
+        ("ja", "赤いボールを皿に置いて", "put ball{c=red} > plate"),
+    ],
+)
+def test_colours_and_nouns_of_other_languages_change_with_the_label(lang, text, steps):
+    original, draw, seen = sentence(text, steps, lang=lang), maker(), set()
+    forms, nouns = COLOUR_FORMS[lang], NOUN_FORMS[lang]
+    for _ in range(100):
+        new, meaning = draw.draw(original)
+        (step,) = meaning.steps
+        assert any(form in new for form in forms[step.object.colour])
+        said = [word for kind, words in nouns if kind == step.object.kind for word in words]
+        assert any(word in new for word in said)
+        seen.add((step.object.kind, step.object.colour))
+    assert len(seen) > 20

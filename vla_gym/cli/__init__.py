@@ -14,6 +14,7 @@ from vla_gym.errors import UnknownNameError, VlaGymError
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("vla_gym.cli.train", "train a policy on a sparse reward"),
     "tasks": ("vla_gym.cli.tasks", "list the environments and the size of their language"),
+    "understand": ("vla_gym.cli.understand", "say what a sentence is taken to mean"),
     "evaluate": ("vla_gym.cli.evaluate", "measure a policy's success rate with its interval"),
     "plan": ("vla_gym.cli.plan", "run a planner on top of a policy, with checks, and measure it"),
     "demo": ("vla_gym.cli.demo", "record a video of a policy, or watch it in a window"),

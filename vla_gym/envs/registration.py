@@ -7,19 +7,22 @@ from typing import Any
 
 import gymnasium as gym
 
+from vla_gym.envs.grammar_reading import read_exactly
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS, find_tasks
 from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.language.reading import add_exact_reader
 
 ENV_IDS: tuple[str, ...] = tuple(f"VLA{name}-v0" for name in (*TASKS, *MIXTURES))
 """Ids of the shipped tasks, for `gymnasium.make` and `gymnasium.make_vec`."""
 
 
 def register_envs() -> None:
-    """Register the shipped tasks; a second call changes nothing."""
+    """Register the shipped tasks and their grammar; a second call changes nothing."""
     for env_id, name in zip(ENV_IDS, (*TASKS, *MIXTURES), strict=True):
         if env_id not in gym.registry:
             _register(env_id, name)
+    add_exact_reader(read_exactly)
 
 
 def register_task(task: Task) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vla_gym.errors import InvalidConfigError, UnknownNameError
@@ -97,12 +97,26 @@ class Understanding:
     """What must not be touched."""
     lang: str = "en"
     """ISO 639-1 code of the sentence's language."""
+    confidence: float = field(default=1.0, compare=False)
+    """Probability that all of this is what was meant."""
+    reason: str = field(default="", compare=False)
+    """Why it is not acted on; empty if the answer is "act"."""
+    corrections: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Words that were taken for others: as said, as understood."""
 
     def __post_init__(self) -> None:
         if self.answer not in ANSWERS:
             raise UnknownNameError("answer", self.answer, ANSWERS)
         if (self.answer == "act") != bool(self.steps):
             raise InvalidConfigError("The answer 'act' needs steps, and no other answer has any.")
+
+    def things(self) -> Iterator[Thing]:
+        """Every thing that it is about, each followed by those that it refers to."""
+        for step in self.steps:
+            yield from step.object.chain()
+            yield from step.target.chain() if step.target else ()
+        for thing in self.avoid:
+            yield from thing.chain()
 
     def to_json(self) -> dict[str, Any]:
         """As plain dictionaries, lists and strings."""

@@ -1,35 +1,47 @@
-"""A small transformer that reads a text and writes its meaning, token by token."""
+"""The network of the reader in torch, as it is trained, and its files.
+
+`vla_gym.language.reader_model` runs the same network in NumPy.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vla_gym.language.meaning_tokens import MAX_WORDS, N_NGRAMS, MeaningToken, ngram_ids
+from vla_gym.io import write_json
+from vla_gym.language.meaning_order import END
+from vla_gym.language.meaning_tokens import N_NGRAMS, MeaningToken, ngram_ids
+from vla_gym.language.plausibility import FEATURES
+from vla_gym.language.reader_model import (
+    MAX_PIECES,
+    MAX_TOKENS,
+    READER_CONFIG,
+    READER_PIECES,
+    READER_WEIGHTS,
+)
+from vla_gym.language.wordpieces import WordPieces
+from vla_gym.pretraining.text_encoder import N_IDS, TextEncoder, int4_of
 
-END = "end"
-"""Last token of a meaning."""
-MAX_TOKENS = 96
-"""Longest meaning that is written [tokens]."""
 _NEVER = -1e9
+_SMALL = 20_000
+"""Tables of no more values are stored as they are, larger ones in 8 bits."""
 
 
 @dataclass(frozen=True)
-class ReaderShape:
-    """Size of a `ReaderNetwork`."""
+class DecoderShape:
+    """Size of the part that writes meanings."""
 
-    n_ids: int = 2**14
-    """Number of ids for hashed pieces of words."""
-    width: int = 160
+    width: int = 256
     heads: int = 4
-    encoder_layers: int = 3
-    decoder_layers: int = 2
-    hidden: int = 480
-    """Width inside the feed-forward layers."""
+    layers: int = 2
+    hidden: int = 768
     dropout: float = 0.1
 
 
@@ -40,44 +52,63 @@ class ReaderNetwork(nn.Module):
 
     Args:
         names: All tokens but copies and `END`.
-        shape: Size.
+        pieces: Vocabulary of the encoder.
+        encoder: Reads the words.
+        shape: Size of the decoder.
     """
 
-    def __init__(self, names: Sequence[str], shape: ReaderShape | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str], pieces: WordPieces, encoder: TextEncoder,
+        shape: DecoderShape | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        s = self.shape = shape or ReaderShape()
-        self.names = (*names, END)
+        s = self.shape = shape or DecoderShape()
+        self.names, self.pieces = (*names, END), pieces
         self.start = len(self.names)
         self._id = {name: i for i, name in enumerate(self.names)}
-        self.pieces = nn.EmbeddingBag(s.n_ids, s.width, mode="mean", padding_idx=0)
-        self.places = nn.Embedding(MAX_WORDS, s.width)
+        self.enc = encoder
+        self.proj, self.mln = nn.Linear(encoder.shape.width, s.width), nn.LayerNorm(s.width)
         self.tokens = nn.Embedding(self.start + 1, s.width)
         self.token_places = nn.Embedding(MAX_TOKENS + 1, s.width)
-        for table, scale in ((self.pieces, 0.25), (self.places, 0.02), (self.tokens, 0.02),
-                             (self.token_places, 0.02)):  # fmt: skip
-            nn.init.normal_(table.weight, 0.0, scale)
-        layer = nn.TransformerEncoderLayer(
+        nn.init.normal_(self.tokens.weight, 0.0, 0.02)
+        nn.init.normal_(self.token_places.weight, 0.0, 0.02)
+        layer = nn.TransformerDecoderLayer(
             s.width, s.heads, s.hidden, s.dropout, "gelu", batch_first=True, norm_first=True
         )
-        self.encoder = nn.TransformerEncoder(
-            layer, s.encoder_layers, nn.LayerNorm(s.width), enable_nested_tensor=False
-        )
-        decoder_layer = nn.TransformerDecoderLayer(
-            s.width, s.heads, s.hidden, s.dropout, "gelu", batch_first=True, norm_first=True
-        )
-        self.decoder = nn.TransformerDecoder(decoder_layer, s.decoder_layers, nn.LayerNorm(s.width))
+        self.decoder = nn.TransformerDecoder(layer, s.layers, nn.LayerNorm(s.width))
         self.copy_query = nn.Linear(s.width, s.width)
         self.dropout = nn.Dropout(s.dropout)
 
-    def batch_words(self, texts: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
-        """Pieces (b, t, `N_NGRAMS`) of b texts' words, and which places are padding (b, t)."""
-        longest = max(1, *map(len, texts))
-        pieces = torch.zeros(len(texts), longest, N_NGRAMS, dtype=torch.long)
-        padding = torch.ones(len(texts), longest, dtype=torch.bool)
-        for row, words in enumerate(texts):
-            pieces[row, : len(words)] = torch.from_numpy(ngram_ids(words, self.shape.n_ids))
-            padding[row, : max(1, len(words))] = False
-        return pieces, padding
+    def batch_words(self, texts: Sequence[Sequence[str]]) -> tuple[Tensor, ...]:
+        """The input of `encode` for b texts of at most w words, t pieces.
+
+        Returns:
+            Ids of pieces (b, t), letters of their words (b, t, `N_NGRAMS`), which pieces are
+            padding (b, t), place of each word's first piece (b, w), which words are padding (b, w).
+        """
+        rows = [self._pieces_of(words) for words in texts]
+        b, t = len(texts), max(len(ids) for ids, _ in rows)
+        w = max(1, *map(len, texts)) if len(texts) > 1 else max(1, len(texts[0]))
+        ids, first = torch.zeros(b, t, dtype=torch.long), torch.zeros(b, w, dtype=torch.long)
+        letters = torch.zeros(b, t, N_NGRAMS, dtype=torch.long)
+        padding, no_word = torch.ones(b, t, dtype=torch.bool), torch.ones(b, w, dtype=torch.bool)
+        for row, ((found, owner), words) in enumerate(zip(rows, texts, strict=True)):
+            ids[row, : len(found)], padding[row, : len(found)] = torch.tensor(found), False
+            grams = torch.from_numpy(ngram_ids(words, N_IDS))
+            for place in range(len(found) - 1, -1, -1):
+                if (word := owner[place]) >= 0:
+                    letters[row, place] = grams[word]
+                    first[row, word], no_word[row, word] = place, False
+            no_word[row, 0] = False  # of an empty text
+        return ids, letters, padding, first, no_word
+
+    def _pieces_of(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
+        ids, owner = [self.pieces.start], [-1]
+        for i, word in enumerate(words):
+            found = self.pieces.ids(word)
+            ids += found
+            owner += [i] * len(found)
+        return [*ids[:MAX_PIECES], self.pieces.end], [*owner[:MAX_PIECES], -1]
 
     def batch_tokens(self, meanings: Sequence[Sequence[MeaningToken]]) -> Tensor:
         """Ids of tokens with start and end, padded with -1. Shape (b, u)."""
@@ -87,26 +118,27 @@ class ReaderNetwork(nn.Module):
             rows.append(torch.tensor([self.start, *ids[: MAX_TOKENS - 1], self._id[END]]))
         return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
 
-    def encode(self, pieces: Tensor, padding: Tensor) -> Tensor:
-        """Words as vectors. Shape (b, t, width)."""
-        b, t, _ = pieces.shape
-        words = self.pieces(pieces.reshape(b * t, -1)).view(b, t, -1)
-        return self.encoder(
-            self.dropout(words + self.places.weight[:t]), src_key_padding_mask=padding
-        )
+    def encode(
+        self, ids: Tensor, letters: Tensor, padding: Tensor, first: Tensor, no_word: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The memory of `decode`: pieces (b, t, width), padding, words (b, w, width), padding."""
+        h = self.mln(self.proj(self.enc(ids, letters, padding)))
+        words = h.gather(1, first[..., None].expand(-1, -1, h.shape[2]))
+        return h, padding, words, no_word
 
-    def decode(self, ids: Tensor, memory: Tensor, padding: Tensor) -> Tensor:
-        """Scores of the next token after each token. Shape (b, u, start + 1 + t)."""
+    def decode(self, ids: Tensor, memory: tuple[Tensor, ...]) -> Tensor:
+        """Scores of the next token after each token. Shape (b, u, start + 1 + w)."""
+        pieces, padding, words, no_word = memory
         copied = ids > self.start
-        place = (ids - self.start - 1).clamp(0, memory.shape[1] - 1)
-        words = memory.gather(1, place[..., None].expand(-1, -1, memory.shape[2]))
+        place = (ids - self.start - 1).clamp(0, words.shape[1] - 1)
+        word = words.gather(1, place[..., None].expand(-1, -1, words.shape[2]))
         # a copy enters as the start token's vector plus that of the word
         known = self.tokens(ids.clamp(0, self.start))
-        x = known + words * copied[..., None] + self.token_places.weight[: ids.shape[1]]
+        x = known + word * copied[..., None] + self.token_places.weight[: ids.shape[1]]
         mask = nn.Transformer.generate_square_subsequent_mask(ids.shape[1], dtype=torch.bool)
-        h = self.decoder(self.dropout(x), memory, tgt_mask=mask, memory_key_padding_mask=padding)
-        copies = self.copy_query(h) @ memory.transpose(1, 2) / math.sqrt(memory.shape[2])
-        copies = copies.masked_fill(padding[:, None], _NEVER)
+        h = self.decoder(self.dropout(x), pieces, tgt_mask=mask, memory_key_padding_mask=padding)
+        copies = self.copy_query(h) @ words.transpose(1, 2) / math.sqrt(words.shape[2])
+        copies = copies.masked_fill(no_word[:, None], _NEVER)
         start = copies.new_full((*h.shape[:2], 1), _NEVER)
         return torch.cat([h @ self.tokens.weight[: self.start].T, start, copies], dim=-1)
 
@@ -114,9 +146,8 @@ class ReaderNetwork(nn.Module):
         self, texts: Sequence[Sequence[str]], meanings: Sequence[Sequence[MeaningToken]]
     ) -> Tensor:
         """Mean cross-entropy of the tokens of the meanings."""
-        pieces, padding = self.batch_words(texts)
         ids = self.batch_tokens(meanings)
-        scores = self.decode(ids[:, :-1].clamp(min=0), self.encode(pieces, padding), padding)
+        scores = self.decode(ids[:, :-1].clamp(min=0), self.encode(*self.batch_words(texts)))
         return nn.functional.cross_entropy(scores.flatten(0, 1), ids[:, 1:].flatten(),
                                            ignore_index=-1)  # fmt: skip
 
@@ -130,12 +161,11 @@ class ReaderNetwork(nn.Module):
         Returns:
             For each text the tokens without `END`, and their probability.
         """
-        pieces, padding = self.batch_words(texts)
-        memory = self.encode(pieces, padding)
+        memory = self.encode(*self.batch_words(texts))
         ids = torch.full((len(texts), 1), self.start)
         log_p, ended = torch.zeros(len(texts)), torch.zeros(len(texts), dtype=torch.bool)
         for _ in range(MAX_TOKENS):
-            best, following = self.decode(ids, memory, padding)[:, -1].log_softmax(-1).max(-1)
+            best, following = self.decode(ids, memory)[:, -1].log_softmax(-1).max(-1)
             log_p += torch.where(ended, 0.0, best)
             ids = torch.cat([ids, following[:, None]], dim=1)
             ended |= following == self._id[END]
@@ -149,3 +179,29 @@ class ReaderNetwork(nn.Module):
     def _tokens_of(self, ids: Sequence[int]) -> list[MeaningToken]:
         end = ids.index(self._id[END]) if self._id[END] in ids else len(ids)
         return [self.names[i] if i < self.start else max(0, i - self.start - 1) for i in ids[:end]]
+
+    def save(self, folder: Path, weights: Sequence[float] = (0.0,) * len(FEATURES)) -> None:
+        """Write the files that `vla_gym.language.reader_model.ReaderModel` reads.
+
+        Args:
+            folder: Is created if it is not there.
+            weights: Of `vla_gym.language.plausibility.FEATURES`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {k: v.detach().float() for k, v in self.state_dict().items()}
+        steps, scale = int4_of(state.pop("enc.word.weight"))
+        stored = {"enc.word.int4": steps[:, 0::2] | steps[:, 1::2] << 4,
+                  "enc.word.scale": scale.half()}  # fmt: skip
+        for name, values in state.items():
+            stored[name] = values
+            if values.ndim == 2 and values.numel() > _SMALL:
+                row = values.abs().amax(1).clamp(min=1e-9) / 127
+                stored[name] = torch.round(values / row[:, None]).to(torch.int8)
+                stored[f"{name}.scale"] = row
+        save_file({k: v.contiguous() for k, v in stored.items()}, folder / READER_WEIGHTS)
+        (folder / READER_PIECES).write_text("\n".join(self.pieces.pieces) + "\n", encoding="utf-8")
+        config = {
+            "names": self.names[:-1], "heads": self.enc.shape.heads,
+            "decoder_heads": self.shape.heads, "weights": list(np.round(weights, 4).tolist()),
+        }  # fmt: skip
+        write_json(folder / READER_CONFIG, config)

@@ -7,41 +7,19 @@ sentences and not which object happened to be in them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from numpy.random import Generator
 
+from vla_gym.language.lexicon import ABSENT_NOUNS, NOUNS, plural
 from vla_gym.language.understanding import Thing, Understanding
 from vla_gym.language.vocabulary import COLOUR_SYNONYMS, COLOURS, finer_colours
+from vla_gym.pretraining.foreign_words import COLOUR_FORMS, NOUN_FORMS, UNSPACED
 from vla_gym.pretraining.labelled_sentences import LabelledSentence
 
-NOUNS: dict[str, tuple[str, ...]] = {
-    "cube": ("cube", "block", "die"), "cylinder": ("cylinder", "tube", "roller", "peg"),
-    "ball": ("ball", "sphere", "marble", "orb"), "brick": ("brick",), "cone": ("cone",),
-    "mug": ("mug", "cup", "beaker", "tumbler", "goblet", "tankard"), "star": ("star",),
-    "bottle": ("bottle", "flask"), "can": ("can", "tin"), "puck": ("puck", "disc", "disk"),
-    "stone": ("stone", "rock", "pebble"), "bowl": ("bowl", "basin"),
-    "plate": ("plate", "saucer", "platter"), "tray": ("tray",),
-    "box": ("box", "crate", "bin", "carton"),
-}  # fmt: skip
-"""Kinds that may stand for one another, and the nouns that people use for them."""
 CONTAINERS = ("bowl", "plate", "tray", "box")
 MOVABLE = tuple(kind for kind in NOUNS if kind not in CONTAINERS)
-ABSENT_NOUNS = (
-    "apple", "banana", "spoon", "fork", "knife", "car", "truck", "phone", "laptop", "book",
-    "pen", "pencil", "eraser", "shoe", "sock", "hat", "key", "wallet", "towel", "sponge",
-    "pear", "grape", "potato", "carrot", "onion", "tomato", "egg", "sandwich", "pizza",
-    "cookie", "cake", "candle", "lamp", "clock", "radio", "camera", "remote", "battery",
-    "hammer", "screwdriver", "wrench", "nail", "screw", "rope", "ribbon", "glove", "scarf",
-    "teddy", "duck", "dinosaur", "robot", "puzzle", "domino", "card", "coin", "watch",
-    "necklace", "pillow", "blanket", "kettle", "pan", "pot", "ladle", "whisk", "toaster",
-    "teapot", "jug", "vase", "flower", "leaf", "stick", "feather", "shell", "guitar", "drum",
-    "whistle", "bell", "trophy", "basket", "bucket", "bag", "backpack", "envelope", "letter",
-    "stamp", "newspaper", "stapler", "ruler", "calculator", "keyboard", "monitor", "mushroom",
-    "strawberry", "watermelon", "donut", "cupcake", "hourglass", "magnet", "helmet",
-)  # fmt: skip
-"""Nouns of objects that the table never has."""
 OPENINGS = (
     "please", "could you", "can you", "would you", "hey", "ok", "okay", "robot", "now", "just",
     "i want you to", "i need you to", "go ahead and", "hey robot could you", "kindly", "right",
@@ -65,6 +43,8 @@ class VariantRates:
 
     colours: float = 0.8
     kinds: float = 0.7
+    kinds_abroad: float = 0.4
+    """Of nouns in other languages than English."""
     absent: float = 0.06
     """That the object of a single step becomes one that the table never has."""
     joined: float = 0.08
@@ -95,7 +75,7 @@ class VariantMaker:
         self._joinable = [s for s in self.sentences if _is_joinable(s)]
 
     def draw(self, sentence: LabelledSentence) -> tuple[str, Understanding]:
-        """A variant: its text and its meaning. Other languages than English keep their words."""
+        """A variant: its text and its meaning. In other languages only colours and nouns change."""
         text, meaning, chance, rates = sentence.text, sentence.meaning, self._chance, self.rates
         if meaning.lang == "en":
             text, meaning = self._exchanged(sentence)
@@ -108,6 +88,8 @@ class VariantMaker:
                 text = f"{self._pick(OPENINGS)}{self._pick((' ', ', '))}{text}"
             if chance(rates.closing):
                 text = f"{text.rstrip('. ')}{self._pick((' ', ', '))}{self._pick(CLOSINGS)}"
+        elif meaning.lang in COLOUR_FORMS and not FIXED_TAGS.intersection(sentence.tags):
+            text, meaning = self._exchanged_abroad(text, meaning)
         if chance(rates.misspelt):
             text = " ".join(self._typo(w) if chance(0.125) else w for w in text.split(" "))
         if chance(rates.bare):
@@ -122,9 +104,48 @@ class VariantMaker:
             text, meaning = self._other_kinds(text, meaning)
         return text, meaning
 
+    def _exchanged_abroad(self, text: str, meaning: Understanding) -> tuple[str, Understanding]:
+        """Colours and nouns of another language exchanged; articles stay as they are."""
+        forms, lang = COLOUR_FORMS[meaning.lang], meaning.lang
+        used = {c for t in meaning.things() for c in (t.colour, t.not_colour) if c}
+        words: dict[str, str] = {}
+        colours: dict[str, str] = {}
+        for colour in sorted(used & set(forms)):
+            other = self._pick(tuple(forms))
+            said = any(_says(text, form, lang) for form in forms[colour])
+            if (
+                said
+                and other not in {*used, *colours.values()}
+                and self._chance(self.rates.colours)
+            ):
+                colours[colour] = other
+                words |= dict(zip(forms[colour], forms[other], strict=True))
+        kinds_used = {t.kind for t in meaning.things()}
+        kinds: dict[str, str] = {}
+        for kind, nouns in NOUN_FORMS[lang]:
+            said_noun = next((n for n in nouns if _says(text, n, lang)), None)
+            group = CONTAINERS if kind in CONTAINERS else MOVABLE
+            rows = [(k, w) for k, w in NOUN_FORMS[lang] if k in group]
+            other, others = rows[int(self.rng.integers(len(rows)))]
+            taken = {*kinds_used, *kinds.values()}
+            if (
+                kind in kinds_used and kind not in kinds and said_noun and other not in taken
+                and self._chance(self.rates.kinds_abroad)
+            ):  # fmt: skip
+                kinds[kind] = other
+                words[said_noun.lower()] = self._pick(others)
+
+        def change(thing: Thing) -> Thing:
+            colour, barred = thing.colour or "", thing.not_colour or ""
+            return replace(thing, kind=kinds.get(thing.kind, thing.kind),
+                           colour=colours.get(colour, colour) or None,
+                           not_colour=colours.get(barred, barred) or None)  # fmt: skip
+
+        return _exchange(text, words, lang), _map_things(meaning, change)
+
     def _other_colours(self, text: str, meaning: Understanding) -> tuple[str, Understanding]:
         """Colour words exchanged where sentence and label say the same one."""
-        things = list(things_of(meaning))
+        things = list(meaning.things())
         negated = {t.not_colour for t in things}
         used = {c for t in things for c in (t.colour, t.not_colour) if c}
         new: dict[str, str] = {}
@@ -145,7 +166,7 @@ class VariantMaker:
 
     def _other_kinds(self, text: str, meaning: Understanding) -> tuple[str, Understanding]:
         """Nouns exchanged where one noun of the sentence stands for one kind of the label."""
-        kinds = {t.kind for t in things_of(meaning)}
+        kinds = {t.kind for t in meaning.things()}
         targets = {s.target.kind for s in meaning.steps if s.target}
         new_kinds: dict[str, str] = {}
         words: dict[str, str] = {}
@@ -186,22 +207,6 @@ class VariantMaker:
         return options[int(self.rng.integers(len(options)))]
 
 
-def things_of(meaning: Understanding) -> Iterator[Thing]:
-    """Every thing of a meaning, with those that others refer to."""
-    for step in meaning.steps:
-        yield from step.object.chain()
-        yield from step.target.chain() if step.target else ()
-    for thing in meaning.avoid:
-        yield from thing.chain()
-
-
-def plural(noun: str) -> str:
-    """The plural of an English noun of this module."""
-    if noun == "die":
-        return "dice"
-    return noun + ("es" if noun.endswith(("x", "s", "sh", "ch")) else "s")
-
-
 def _is_joinable(sentence: LabelledSentence) -> bool:
     meaning = sentence.meaning
     return (
@@ -212,16 +217,19 @@ def _is_joinable(sentence: LabelledSentence) -> bool:
     )
 
 
-def _says(text: str, word: str) -> bool:
+def _says(text: str, word: str, lang: str = "en") -> bool:
+    if lang in UNSPACED:
+        return word in text
     return re.search(rf"\b{re.escape(word)}\b", text, flags=re.IGNORECASE) is not None
 
 
-def _exchange(text: str, words: dict[str, str]) -> str:
+def _exchange(text: str, words: dict[str, str], lang: str = "en") -> str:
     """Exchange whole words, all at once."""
     if not words:
         return text
+    edge = "" if lang in UNSPACED else r"\b"
     longest_first = sorted(map(re.escape, words), key=len, reverse=True)
-    pattern = re.compile(rf"\b(?:{'|'.join(longest_first)})\b", flags=re.IGNORECASE)
+    pattern = re.compile(rf"{edge}(?:{'|'.join(longest_first)}){edge}", flags=re.IGNORECASE)
     return pattern.sub(lambda m: words[m.group().lower()], text)
 
 

@@ -1,0 +1,81 @@
+"""A meaning in plain, canonical English: what the robot has understood, step by step."""
+
+from __future__ import annotations
+
+from vla_gym.language.relations import SIDE_WORDS, preposition_for
+from vla_gym.language.understanding import SkillStep, Thing, Understanding
+from vla_gym.language.vocabulary import KIND_NOUNS
+
+_SUPERLATIVE_PICKS = (
+    "leftmost",
+    "rightmost",
+    "nearest",
+    "farthest",
+    "biggest",
+    "smallest",
+    "other",
+)
+_RELATIONS = {
+    "same_colour_as": "of the same colour as", "near": "next to", "left_of": "left of",
+    "right_of": "right of", "in_front_of": "in front of", "behind": "behind", "in": "in",
+    "on": "on", "nearest": "nearest to", "farthest": "farthest from", "other": "other than",
+}  # fmt: skip
+"""Pick -> the words before the thing that it refers to."""
+_ONE_THING = {
+    "reach": "reach {}", "lift": "pick up {}", "upright": "stand {} up", "open": "open {}",
+    "close": "close {}", "press": "press {}",
+}  # fmt: skip
+
+
+def say_thing(thing: Thing) -> str:
+    """A noun phrase, such as "the small red cube in the tray" or "all the white balls"."""
+    noun = KIND_NOUNS[thing.kind][0] if thing.kind in KIND_NOUNS else thing.kind
+    noun = "thing" if noun == "any" else noun
+    many = thing.count != 1
+    if thing.count == "all" and noun == "thing":
+        words = ["everything", thing.size, thing.colour]
+    else:
+        pick = thing.pick if thing.pick in _SUPERLATIVE_PICKS and thing.ref is None else None
+        lead = ["all the" if thing.count == "all" else "the"]
+        lead += (
+            [_NUMBERS.get(thing.count, str(thing.count))] if thing.count not in (1, "all") else []
+        )
+        words = [*lead, pick, thing.size, thing.colour, _plural(noun) if many else noun]
+    if thing.not_colour:
+        words += ["that are not" if many and noun != "thing" else "that is not", thing.not_colour]
+    if thing.ref is not None and thing.pick in _RELATIONS:
+        words += [_RELATIONS[thing.pick], say_thing(thing.ref)]
+    return " ".join(word for word in words if word)
+
+
+def say_step(step: SkillStep) -> str:
+    """One step as an instruction, such as "put the red cube in the bowl"."""
+    thing = say_thing(step.object)
+    if step.target is None:
+        return _ONE_THING[step.skill].format(thing)
+    target = say_thing(step.target)
+    if step.skill == "beside":
+        side = SIDE_WORDS[step.side][0] if step.side in SIDE_WORDS else "next to"
+        return f"put {thing} {side} {target}"
+    if step.skill in ("push", "slide"):
+        return f"{step.skill} {thing} onto {target}"
+    if step.skill == "stack":
+        return f"stack {thing} on {target}"
+    return f"put {thing} {preposition_for(step.target.kind)} {target}"
+
+
+def say(meaning: Understanding) -> str:
+    """All steps in order, and what to leave alone; "" if there is nothing to do."""
+    text = ", then ".join(map(say_step, meaning.steps))
+    if text and meaning.avoid:
+        text += " but do not touch " + " and ".join(map(say_thing, meaning.avoid))
+    return text
+
+
+_NUMBERS: dict[int | str, str] = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
+
+def _plural(noun: str) -> str:
+    if noun == "shelf":
+        return "shelves"
+    return noun + ("es" if noun.endswith(("x", "s", "sh", "ch")) else "s")

@@ -1,0 +1,189 @@
+"""`understand`: what a person's sentence asks for."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from vla_gym.errors import InstructionError, VlaGymError
+from vla_gym.language.canonical import say
+from vla_gym.language.lexicon import ABSENT_NOUNS
+from vla_gym.language.meaning_tokens import from_tokens, split_text
+from vla_gym.language.plausibility import Judged, judge
+from vla_gym.language.reader_model import Candidate, ReaderModel, reader_model
+from vla_gym.language.spelling import corrected, nearest_words
+from vla_gym.language.tongues import (
+    OTHER_TONGUES,
+    TONGUES,
+    is_read_script,
+    known_tongues,
+    script_of,
+)
+from vla_gym.language.understanding import Thing, Understanding
+from vla_gym.language.vocabulary import all_colours, finer_colours
+from vla_gym.world.objects import KINDS
+
+LONGEST_TEXT, LONGEST_REQUEST = 2_000, 120
+"""Longer texts are not read: no one sentence is that long."""
+ACT_FROM = 0.5
+"""Probability of the best meaning from which it is acted on."""
+_SHOWN = 60
+"""Characters of a text that messages quote."""
+_FURNITURE = ("line", "cabinet")
+"""Kinds that stand on the table but are not asked for."""
+_SPACE = re.compile(r"\s+")
+
+ExactReader = Callable[[str], "Understanding | None"]
+_EXACT: list[ExactReader] = []
+
+
+def add_exact_reader(reader: ExactReader) -> None:
+    """Let a function read texts before the learnt reader does; it returns None for others."""
+    if reader not in _EXACT:
+        _EXACT.append(reader)
+
+
+def understand(text: str) -> Understanding:
+    """Read a person's sentence.
+
+    Args:
+        text: What was typed or said, in any of `vla_gym.language.tongues.TONGUES`.
+
+    Returns:
+        The meaning. Its answer is "refuse" or "ask" where the sentence asks for nothing that the
+        arm can do, or where its meaning is not sure; `reason` says why.
+
+    Raises:
+        InstructionError: If it is not a text.
+    """
+    if not isinstance(text, str):
+        raise InstructionError(f"An instruction is a text, not {type(text).__name__}.")
+    return _understand(normalised(text[: 2 * LONGEST_TEXT]))
+
+
+def normalised(text: str) -> str:
+    """A text in Unicode's compatible form, on one line, without control characters."""
+    text = unicodedata.normalize("NFKC", text)
+    kept = (" " if c.isspace() or unicodedata.category(c)[0] == "C" else c for c in text)
+    return _SPACE.sub(" ", "".join(kept)).strip()
+
+
+def quoted(text: str) -> str:
+    """A text in quotes for a message, cut in the middle if it is long."""
+    if len(text) > _SHOWN:
+        text = f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"
+    return f"'{text}'"
+
+
+@functools.lru_cache(maxsize=4096)
+def _understand(text: str) -> Understanding:
+    script = script_of(text)
+    if script is None:
+        return Understanding("refuse", reason="There is no word in it.")
+    if not is_read_script(script):
+        return Understanding(
+            "refuse", lang="und",
+            reason=f"Text in {script.title()} letters is not read; say it in {known_tongues()}.",
+        )  # fmt: skip
+    words = split_text(text)
+    if len(text) > LONGEST_TEXT or len(words) > LONGEST_REQUEST:
+        return Understanding(
+            "refuse",
+            reason=f"{quoted(text)} is too long to be one request; say it in {LONGEST_REQUEST}"
+            " words.",
+        )
+    for reader in _EXACT:
+        exact = reader(text)
+        if exact is not None:
+            return exact
+    return _learnt(text, words)
+
+
+def _learnt(text: str, words: list[str]) -> Understanding:
+    """What the network reads, its meanings weighed against the words."""
+    model = reader_model()
+    judged = _judged(model, words)
+    fixed, changed = corrected(words, model.pieces)
+    if changed and (not judged or judged[0].meaning.lang == "en"):
+        judged = _judged(model, fixed) or judged
+    else:
+        changed = {}
+    if not judged:
+        return Understanding("ask", reason=f"The meaning of {quoted(text)} was not found.")
+    best = judged[0]
+    meaning = replace(best.meaning, confidence=best.probability, corrections=tuple(changed.items()))
+    problem = _problem(meaning, judged, text)
+    return meaning if not problem else replace(meaning, steps=(), avoid=(), **problem)
+
+
+def meanings_of(model: ReaderModel, words: Sequence[str]) -> list[tuple[Understanding, Candidate]]:
+    """The meanings that a network finds in words, likeliest first, with its account of each."""
+    found = []
+    for candidate in model.read(words):
+        try:
+            found.append((from_tokens(candidate.tokens, words), candidate))
+        except VlaGymError:  # for instance too long a chain of things that refer to one another
+            continue
+    return found
+
+
+def _judged(model: ReaderModel, words: Sequence[str]) -> list[Judged]:
+    return judge(words, meanings_of(model, words), model.weights)
+
+
+def _problem(meaning: Understanding, judged: list[Judged], text: str) -> dict[str, str]:
+    """Answer and reason where a meaning is not to be acted on; nothing where it is."""
+    if meaning.lang not in TONGUES:
+        name = OTHER_TONGUES.get(meaning.lang, "another language")
+        reason = f"This looks like {name}, which is not read; say it in {known_tongues()}."
+        return {"answer": "refuse", "reason": reason}
+    if meaning.answer == "ask":
+        return {"answer": "ask", "reason": _what_is_open(judged, text)}
+    if meaning.answer == "refuse":
+        reason = f"{quoted(text)} asks for nothing that an arm at a table can or should do."
+        return {"answer": "refuse", "reason": reason}
+    for step in meaning.steps:
+        for thing in (*step.object.chain(), *(step.target.chain() if step.target else ())):
+            problem = _unknown(thing)
+            if problem:
+                return problem
+    if meaning.confidence < ACT_FROM:
+        return {"answer": "ask", "reason": _what_is_open(judged, text)}
+    return {}
+
+
+def _unknown(thing: Thing) -> dict[str, str]:
+    """Answer and reason for a thing with a noun or a colour that the table does not have."""
+    if thing.kind not in KINDS and thing.kind != "any":
+        if all(
+            word in reader_model().pieces or word in ABSENT_NOUNS for word in thing.kind.split()
+        ):
+            kinds = ", ".join(kind for kind in KINDS if kind not in _FURNITURE)
+            reason = f"No {quoted(thing.kind)} is ever on this table; there are: {kinds}."
+            return {"answer": "refuse", "reason": reason}
+        return {"answer": "ask", "reason": _unknown_word(thing.kind, "thing")}
+    if thing.colour and not _is_colour(thing.colour):
+        return {"answer": "ask", "reason": _unknown_word(thing.colour, "colour")}
+    return {}
+
+
+def _is_colour(word: str) -> bool:
+    return word == "grey" or word in all_colours() or word in finer_colours()
+
+
+def _unknown_word(word: str, sort: str) -> str:
+    near = [name for name, _ in nearest_words(word)]
+    hint = f" Did you mean {' or '.join(near)}?" if near else " Say it in another word."
+    return f"{quoted(word)} is not known as a {sort}.{hint}"
+
+
+def _what_is_open(judged: list[Judged], text: str) -> str:
+    """The meanings that come to mind, as a question."""
+    said = dict.fromkeys(say(j.meaning) for j in judged if j.meaning.answer == "act")
+    options = [quoted(option) for option in said if option][:2]
+    if options:
+        return f"Not sure what {quoted(text)} means: {' or '.join(options)}?"
+    return f"{quoted(text)} leaves open what is meant: name the thing and, if it moves, the place."
