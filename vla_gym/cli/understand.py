@@ -6,14 +6,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import tyro
 
 from vla_gym.errors import InstructionError, InvalidConfigError
 from vla_gym.language.canonical import say
-from vla_gym.language.reading import quoted, understand
+from vla_gym.language.reading import normalised, quoted, understand
 from vla_gym.language.understanding import Understanding
 
 
@@ -57,7 +58,7 @@ def as_words(sentence: str) -> str:
     """A sentence and below it what is understood."""
     meaning = understand(sentence)
     doing = say(meaning) if meaning.answer == "act" else f"{meaning.answer}: {meaning.reason}"
-    lines = [quoted(sentence), f"  {doing}"]
+    lines = [quoted(normalised(sentence)), f"  {doing}"]
     changed = ", ".join(f"{said} for {meant}" for said, meant in meaning.corrections)
     about = [f"{meaning.confidence:.0%} sure", meaning.lang]
     return "\n".join(
@@ -67,7 +68,7 @@ def as_words(sentence: str) -> str:
 
 def _sentences(config: UnderstandConfig) -> Iterator[Any]:
     if config.file is None:
-        yield from config.sentences or (line.rstrip("\n") for line in sys.stdin)
+        yield from config.sentences or _lines_of(sys.stdin)
         return
     try:
         text = config.file.read_text(encoding="utf-8")
@@ -75,6 +76,14 @@ def _sentences(config: UnderstandConfig) -> Iterator[Any]:
         raise InvalidConfigError(f"{config.file} cannot be read: {error}.") from error
     yield from config.sentences
     yield from _parsed(text, config.file)
+
+
+def _lines_of(stream: TextIO) -> Iterator[str]:
+    """The lines of a stream; bytes that are no UTF-8 are replaced."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="replace")
+    for line in stream:
+        yield line.rstrip("\n")
 
 
 def _parsed(text: str, path: Path) -> Iterator[Any]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES
 from vla_gym.errors import InstructionError
+from vla_gym.language.canonical import say_step, without_place
+from vla_gym.language.clauses import split_clauses
 from vla_gym.language.noun_phrases import SUPERLATIVES, NounPhrase, kinds_of, size_of
+from vla_gym.language.reading import understand
 from vla_gym.language.understanding import SkillStep, Thing, Understanding
 from vla_gym.language.vocabulary import ANYTHING, KIND_NOUNS, SIZE_WORDS, all_colours
 from vla_gym.language.words import words_of
@@ -48,6 +52,34 @@ def read_exactly(text: str) -> Understanding | None:
         avoid = (thing_of(phrases["bystander"]),) if "bystander" in phrases else ()
         return Understanding("act", steps, avoid)
     return None
+
+
+@functools.lru_cache(maxsize=4096)
+def heard_clauses(text: str) -> tuple[str, ...]:
+    """The steps of an instruction in the words that policies are trained on.
+
+    Sentences of the grammar are cut as they are. Others are said anew from what `understand`
+    finds, each thing as it looks. What is not understood stays in its own words.
+
+    Returns:
+        At least one clause, in the order in which they are to be followed.
+    """
+    meaning = None if read_exactly(text) else understand(text)
+    if meaning is None or meaning.answer != "act":
+        return split_clauses(text)
+    return tuple(
+        say_step(replace(
+            step, object=without_place(step.object),
+            target=step.target and without_place(step.target),
+        ))
+        for step in meaning.steps
+    )  # fmt: skip
+
+
+def heard_sentence(text: str) -> str:
+    """An instruction in the words that policies are trained on; its own words if not understood."""
+    clauses = heard_clauses(text)
+    return text if clauses == split_clauses(text) else " then ".join(clauses)
 
 
 def _may_be_ours(words: list[str]) -> bool:

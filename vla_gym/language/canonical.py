@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from vla_gym.language.meaning_order import RELATIVE
 from vla_gym.language.relations import SIDE_WORDS, preposition_for
 from vla_gym.language.understanding import SkillStep, Thing, Understanding
 from vla_gym.language.vocabulary import KIND_NOUNS
@@ -46,6 +49,11 @@ def say_thing(thing: Thing) -> str:
     if thing.ref is not None and thing.pick in _RELATIONS:
         words += [_RELATIONS[thing.pick], say_thing(thing.ref)]
     return " ".join(word for word in words if word)
+
+
+def without_place(thing: Thing) -> Thing:
+    """A thing as it looks, without where it is relative to another."""
+    return replace(thing, pick=None, ref=None) if thing.pick in RELATIVE or thing.ref else thing
 
 
 def say_step(step: SkillStep) -> str:

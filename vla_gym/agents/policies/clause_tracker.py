@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.envs.grammar_reading import heard_clauses
 from vla_gym.envs.observation import PROPRIO_TAIL
-from vla_gym.language.clauses import split_clauses
 
 
 class ClauseTracker:
@@ -43,7 +43,7 @@ class ClauseTracker:
             present: False where the observation is the final one of an episode that ended.
         """
         at = np.where(present, self.clause[ids], self._final[ids])
-        parts = [split_clauses(text) for text in instructions]
+        parts = [heard_clauses(text) for text in instructions]
         return [part[min(k, len(part) - 1)] for part, k in zip(parts, at.tolist(), strict=True)]
 
     def update(
@@ -62,7 +62,7 @@ class ClauseTracker:
         Returns:
             The sub-environments that moved on.
         """
-        more = np.array([len(split_clauses(s)) for s in instructions]) - 1 > self.clause[ids]
+        more = np.array([len(heard_clauses(s)) for s in instructions]) - 1 > self.clause[ids]
         tcp = proprio[:, PROPRIO_TAIL["tcp_pos"]]
         position = np.concatenate([xy[:, 0], np.full((len(ids), 1), height)], axis=1)
         done = np.linalg.norm(xy[:, 0] - xy[:, 1], axis=1) < self.NEAR_M

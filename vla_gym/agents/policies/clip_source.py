@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vla_gym.agents.policies.clause_tracker import ClauseTracker
 from vla_gym.agents.policies.detections import Detections
 from vla_gym.agents.policies.head_spec import Blind
+from vla_gym.envs.grammar_reading import heard_sentence
 from vla_gym.envs.observation import PROPRIO_TAIL
 from vla_gym.skills import VERBS
 from vla_gym.vlm.camera_tracker import CameraTracker
@@ -103,7 +104,7 @@ class ClipSource:
         """See `ObjectSource.verbs`; zeros if blind to the instruction."""
         if self.blind == "instruction" or self._verbs is None:
             return np.zeros((len(instructions), len(VERBS)), np.float32)
-        return self._verbs.read(instructions)
+        return self._verbs.read([heard_sentence(text) for text in instructions])
 
 
 def _numpy(values: Any) -> NDArray[np.float64]:
