@@ -13,12 +13,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from pages import benchmarks, contact_sheet, episode_strips, planning, readme, results, tasks
+from pages import benchmarks, contact_sheet, episode_strips, language, planning, readme, results, tasks
 from pages.text import ROOT
 
 from vla_gym.io import replace_text
 
-PAGES = (readme, results, benchmarks, planning, tasks)
+PAGES = (readme, results, benchmarks, planning, tasks, language)
 """Modules with a function `pages`: path of a page -> its text."""
 IMAGES = (results, benchmarks, tasks, episode_strips, contact_sheet)
 """Modules with a function `draw`, which writes images and returns their paths."""
