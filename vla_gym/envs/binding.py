@@ -47,6 +47,7 @@ class Binding:
         return SceneObjects(
             [s.kind for s in specs], [s.size for s in specs], self.colours,
             [s.rgb for s in specs], np.asarray(pos)[: len(specs), :2],
+            np.asarray(pos)[: len(specs), 2],
         )  # fmt: skip
 
 

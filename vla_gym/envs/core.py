@@ -51,15 +51,16 @@ class TabletopCore:
         self.control_hz = settings.control_hz
         chosen = settings.terminate_action
         self.terminate_action = any(t.terminate for t in tasks) if chosen is None else chosen
-        ratio = settings.control_hz / REFERENCE_HZ
-        self._horizons = np.array([settings.horizon or round(t.horizon * ratio) for t in tasks])
-        self.horizon = int(self._horizons.max())
+        self._ratio = settings.control_hz / REFERENCE_HZ
+        self.horizon = settings.horizon or max(round(t.horizon * self._ratio) for t in tasks)
         self._threads = settings.n_threads or os.cpu_count() or 1
         self.world = World(n, n_threads=self._threads, robot=settings.robot)
         renderer = make_renderer(self.world, settings.image_size, self._threads)
         n_slots = self.world.n_slots
         self.current = RunningEpisodes(self.tasks, n, n_slots)
-        self.source = EpisodeSource(self.tasks, n, n_slots, settings.split, self.axes)
+        self.source = EpisodeSource(
+            self.tasks, n, n_slots, settings.split, self.axes, self.terminate_action
+        )
         self.judge = Judge(self.world, self.current, settings.reward_type == "dense")
         self.observer = Observer(self.world, renderer, settings.cameras)
         self._controller = TcpDeltaController(self.world, settings.control_hz)
@@ -113,6 +114,11 @@ class TabletopCore:
         return self.tasks[0]
 
     @property
+    def running_tasks(self) -> tuple[Task, ...]:
+        """`tasks`, followed by those that were put together for running episodes."""
+        return self.current.tasks
+
+    @property
     def action_scale(self) -> NDArray:
         """Displacement [m] and rotation vector [rad] of a full action. Shape (6,)."""
         return self._controller.scale
@@ -139,7 +145,7 @@ class TabletopCore:
 
     @property
     def task_id(self) -> NDArray[np.int64]:
-        """Index into `tasks` of each sub-environment. Shape (n,)."""
+        """Index into `running_tasks` of each sub-environment. Shape (n,)."""
         return self.current.task_id
 
     @property
@@ -222,11 +228,16 @@ class TabletopCore:
         success = self.judge.step(ended)
         rewards = self.judge.rewards(success)
         terminated = success | ended | self.judge.violated | self.world.diverged
-        truncated = (self.elapsed >= self._horizons[self.task_id]) & ~terminated
+        truncated = (self.elapsed >= self._limits()) & ~terminated
         infos = self.judge.info(success) | self.actuator.info(actions, executed)
         if self._listeners:
             self._notify(actions, rewards, terminated, truncated, infos)
         return rewards, terminated, truncated, infos
+
+    def _limits(self) -> NDArray | int:
+        """Control steps after which each episode is truncated. Shape (n,)."""
+        own = np.rint(self.current.horizons * self._ratio).astype(np.int64)
+        return self.settings.horizon or own
 
     def observe(self) -> dict[str, Any]:
         """The present observation of every sub-environment."""

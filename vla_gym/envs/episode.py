@@ -11,11 +11,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vla_gym.envs.binding import Binding, phrases_fit
+from vla_gym.envs.composed_scenes import NotThere, bind, draw_composed
+from vla_gym.envs.composing import composition, missing
 from vla_gym.envs.drawing import draw_binding
 from vla_gym.envs.task import Axes, Task
 from vla_gym.errors import InstructionError, InvalidConfigError, PlacementError
 from vla_gym.geometry.rotations import quat_to_mat
 from vla_gym.language.noun_phrases import NounPhrase, resolve
+from vla_gym.language.understanding import SkillStep, Thing, Understanding
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.visuals import Visuals
 
@@ -47,6 +50,17 @@ class Episode:
     """Control step at which the first role's object is moved; never if negative."""
     move_to: tuple[float, float] = (0.0, 0.0)
     """Where it is moved, [m]."""
+    meaning: Understanding | None = None
+    """What the instruction means, if its task was put together from it."""
+
+    @property
+    def own_task(self) -> Task | None:
+        """The task that was put together for it; None if it is one of the environment's."""
+        if self.meaning is None:
+            return None
+        made = composition(self.meaning)
+        played = self.binding.roles or self.binding.groups
+        return made.task if played or made.absent else missing(self.meaning).task
 
     @classmethod
     def draw(
@@ -88,13 +102,39 @@ class Episode:
             except (PlacementError, InstructionError) as exc:
                 error = exc
                 continue
-            looks = Visuals.novel(rng, axes) if axes else Visuals()
-            at, to = -1, (0.0, 0.0)
-            if "moved" in axes:
-                at, to = int(rng.integers(*_MOVE_STEPS)), _elsewhere(rng, task, binding, pos, quat)
-            return cls(binding, pos, quat, instruction, looks=looks, move_at=at, move_to=to)
+            return cls(binding, pos, quat, instruction)._under(task, rng, axes)
         assert error is not None
         raise error
+
+    @classmethod
+    def composed(
+        cls, meaning: Understanding, text: str, rng: Generator, n_slots: int,
+        axes: Axes = frozenset(),
+    ) -> Episode:  # fmt: skip
+        """Draw a scene in which a meaning makes sense; its task is put together from it.
+
+        Args:
+            meaning: What is asked for.
+            text: The instruction in the person's own words.
+            rng: Source of randomness.
+            n_slots: Object slots of a sub-environment.
+            axes: Generalisation axes of what scenes look like.
+
+        Raises:
+            InstructionError: If it cannot be done, or no scene was found that it fits.
+        """
+        made = composition(meaning)
+        episode = cls(*draw_composed(made, rng, n_slots), text, meaning=meaning)
+        return episode._under(made.task, rng, axes)
+
+    def _under(self, task: Task, rng: Generator, axes: Axes) -> Episode:
+        """The same with visuals and disturbances of generalisation axes."""
+        looks = Visuals.novel(rng, axes) if axes else Visuals()
+        at, to = -1, (0.0, 0.0)
+        if "moved" in axes and self.binding.slots:
+            at = int(rng.integers(*_MOVE_STEPS))
+            to = _elsewhere(rng, task, self.binding, self.pos, self.quat)
+        return replace(self, looks=looks, move_at=at, move_to=to)
 
     # ---- other instructions for the same scene ------------------------------------------------
 
@@ -133,7 +173,30 @@ class Episode:
                 )
         chosen = {name: int(slot) for name, slot in roles.items()}
         binding = replace(self.binding, roles=chosen)
-        return replace(self, binding=binding, instruction=task.say(binding, self.pos, rng, axes))
+        instruction = task.say(binding, self.pos, rng, axes)
+        return replace(self, binding=binding, instruction=instruction)
+
+    def with_meaning(self, meaning: Understanding, text: str, may_lack: bool = False) -> Episode:
+        """The same scene with a task put together from a meaning.
+
+        Args:
+            meaning: What is asked for.
+            text: The instruction in the person's own words.
+            may_lack: Whether it may name something that is not there; the task is then to say so.
+
+        Raises:
+            InstructionError: If it cannot be done, or something is not there or could be several.
+        """
+        made = composition(meaning)
+        if not made.absent:
+            try:
+                binding = bind(made, self.binding.seen(self.pos), self.binding)
+                return replace(self, binding=binding, instruction=text, meaning=meaning)
+            except NotThere:
+                if not may_lack:
+                    raise
+        binding = replace(self.binding, roles={}, groups={}, spoken={})
+        return replace(self, binding=binding, instruction=text, meaning=meaning)
 
     def with_instruction(self, task: Task, text: str) -> Episode:
         """The same scene with a given instruction.
@@ -149,7 +212,7 @@ class Episode:
         for phrases in task.read(text):
             binding, problem = self._bound(task, phrases)
             if not problem:
-                return replace(self, binding=binding, instruction=text)
+                return replace(self, binding=binding, instruction=text, meaning=None)
         there = ", ".join(
             f"{s.size} {c} {s.kind}"
             for s, c in zip(self.binding.specs, self.binding.colours, strict=True)
@@ -183,6 +246,8 @@ def pack(episodes: Sequence[Episode]) -> NDArray[np.uint8]:
         row = {name: getattr(e, name) for name in ("instruction", "task", "move_at", "move_to")}
         row |= {"pos": e.pos.tolist(), "quat": e.quat.tolist(), "looks": asdict(e.looks)}
         row |= {"binding": asdict(e.binding)}
+        if e.meaning is not None:
+            row |= {"meaning": e.meaning.to_json()}
         rows.append(row)
     return np.frombuffer(json.dumps(rows).encode(), np.uint8).copy()
 
@@ -204,8 +269,28 @@ def _unpacked(row: dict) -> Episode:
     looks: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in row["looks"].items()}
     return Episode(
         binding, np.array(row["pos"]), np.array(row["quat"]), row["instruction"], row["task"],
-        Visuals(**looks), row["move_at"], tuple(row["move_to"]),
+        Visuals(**looks), row["move_at"], tuple(row["move_to"]), _meaning_of(row.get("meaning")),
     )  # fmt: skip
+
+
+def _meaning_of(row: dict | None) -> Understanding | None:
+    """What `Understanding.to_json` has written."""
+    if row is None:
+        return None
+    steps = tuple(
+        SkillStep(
+            s["skill"], _thing_of(s["object"]), s["target"] and _thing_of(s["target"]), s["side"]
+        )
+        for s in row["steps"]
+    )
+    rest = {k: v for k, v in row.items() if k not in ("steps", "avoid", "corrections")}
+    if row.get("corrections"):
+        rest["corrections"] = tuple(map(tuple, row["corrections"]))
+    return Understanding(steps=steps, avoid=tuple(map(_thing_of, row["avoid"])), **rest)
+
+
+def _thing_of(row: dict) -> Thing:
+    return Thing(**{**row, "ref": row["ref"] and _thing_of(row["ref"])})
 
 
 def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
@@ -215,10 +300,13 @@ def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
 
 
 def named_slots(episode: Episode, task: Task) -> tuple[int, int]:
-    """Slots of the first and last object that the instruction names; of a group, the first."""
+    """Slots of the first and last object that the instruction names; of a group, the first.
+
+    0 and 0 if it names none that is there.
+    """
     played = {**{r: g[0] for r, g in episode.binding.groups.items()}, **episode.binding.roles}
     order = [played[r] for r in task.roles if r in played]
-    return order[0], order[-1]
+    return (order[0], order[-1]) if order else (0, 0)
 
 
 def _elsewhere(

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
 
+from vla_gym.envs.asking import Instruction, Spoken, meaning_of, refusal, shown, text_of
 from vla_gym.envs.episode import Episode
 from vla_gym.envs.splits import rng_for
 from vla_gym.envs.task import Axes, Task
 from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
+from vla_gym.language.understanding import Understanding
 
 Draw = Callable[[int], Episode]
 """Draws the next episode of a sub-environment."""
@@ -29,7 +31,7 @@ _MASK = (1 << 64) - 1
 class EpisodeRequest:
     """What the options of a reset ask for, one entry per sub-environment to reset."""
 
-    instructions: tuple[str | None, ...]
+    instructions: tuple[Instruction | None, ...]
     """Instructions to draw a scene for; None draws one freely."""
     roles: tuple[Mapping[str, int] | None, ...]
     """Role -> slot, to change in the present scene."""
@@ -53,9 +55,14 @@ class EpisodeRequest:
             raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
         if roles is not None and text is not None:
             raise InvalidConfigError("Give either roles or an instruction, not both.")
-        single = isinstance(text, (str, type(None)))
+        single = isinstance(text, (str, Understanding, Spoken, type(None)))
         texts = (text,) * n if single else tuple(text)
         wanted = (roles,) * n if isinstance(roles, (Mapping, type(None))) else tuple(roles)
+        for given in texts:
+            if not isinstance(given, (str, Understanding, Spoken, type(None))):
+                raise InstructionError(
+                    f"An instruction is a text or what one means, not {type(given).__name__}."
+                )
         for what, given in (("instructions", texts), ("role assignments", wanted)):
             if len(given) != n:
                 raise InvalidConfigError(
@@ -81,13 +88,15 @@ class EpisodeSource:
         n_slots: Object slots of each.
         split: One of `vla_gym.envs.splits.SPLITS`.
         axes: Generalisation axes that are switched on.
+        ends: Whether policies can end an episode, to say that something is not there.
     """
 
     def __init__(
-        self, tasks: Sequence[Task], n: int, n_slots: int, split: str, axes: Axes = frozenset()
-    ) -> None:
+        self, tasks: Sequence[Task], n: int, n_slots: int, split: str, axes: Axes = frozenset(),
+        ends: bool = False,
+    ) -> None:  # fmt: skip
         self.tasks, self.n, self.n_slots = tuple(tasks), n, n_slots
-        self.split, self.axes = split, axes
+        self.split, self.axes, self.ends = split, axes, ends
         self.rngs: list[Generator] = []
         """One stream per sub-environment; none before the first `seed`."""
         self._drawers: list[Drawer] = []
@@ -175,24 +184,74 @@ class EpisodeSource:
         k = int(rng.integers(len(tasks))) if len(tasks) > 1 else 0
         return replace(Episode.draw(tasks[k], rng, self.n_slots, self.axes), task=k)
 
-    def _for_instruction(self, i: int, text: str) -> Episode:
-        """An episode whose scene an instruction fits, of the first task that understands it."""
+    def _for_instruction(self, i: int, asked: Instruction) -> Episode:
+        """An episode whose scene an instruction fits, of the first task that understands it.
 
-        def drawn(task: Task) -> Episode:
+        Instructions of no task are read for their meaning, of which a task is put together.
+        """
+
+        def drawn(task: Task, text: str) -> Episode:
             wishes = task.read(text)[0]
-            return Episode.draw(task, self.rngs[i], self.n_slots, self.axes, wishes, text)
+            episode = Episode.draw(task, self.rngs[i], self.n_slots, self.axes, wishes, text)
+            return replace(episode, instruction=shown(text))
 
-        return self._first_task(drawn)
+        def composed(meaning: Understanding, text: str) -> Episode:
+            return Episode.composed(meaning, text, self.rngs[i], self.n_slots, self.axes)
+
+        return self._asked(asked, drawn, composed)
 
     def _same_scene(
-        self, i: int, old: Episode, roles: Mapping[str, int] | None, text: str | None
+        self, i: int, old: Episode, roles: Mapping[str, int] | None, asked: Instruction | None
     ) -> Episode:
         """The present scene, with other roles or another instruction if one is given."""
-        if text is not None:
-            return self._first_task(lambda task: old.with_instruction(task, text))
+        if asked is not None:
+            return self._asked(
+                asked,
+                lambda task, text: replace(
+                    old.with_instruction(task, text), instruction=shown(text)
+                ),
+                lambda meaning, text: old.with_meaning(meaning, text, self.ends),
+            )
         if roles:
-            return old.with_changed_roles(self.tasks[old.task], roles, self.rngs[i], self.axes)
+            task = old.own_task or self.tasks[old.task]
+            return old.with_changed_roles(task, roles, self.rngs[i], self.axes)
         return old
+
+    def _asked(
+        self, asked: Instruction, read: Callable[[Task, str], Episode],
+        composed: Callable[[Understanding, str], Episode],
+    ) -> Episode:  # fmt: skip
+        """The episode of the first task that reads an instruction, or of one made for it.
+
+        Args:
+            asked: The instruction.
+            read: Makes the episode of one of the environment's tasks.
+            composed: Makes the episode of a task that is put together from a meaning.
+
+        Raises:
+            InstructionError: If there is none.
+        """
+        problem: InstructionError | None = None
+        if isinstance(asked, str):
+            try:
+                return self._first_task(lambda task: read(task, asked))
+            except InstructionError as error:
+                problem = error
+        meaning = meaning_of(asked)
+        if meaning is None:
+            assert problem is not None
+            raise problem
+        try:
+            episode = composed(meaning, text_of(asked))
+        except InstructionError as error:
+            raise refusal(asked, str(error)) from problem
+        task = episode.own_task
+        if task is not None and task.terminate and not self.ends:
+            raise refusal(
+                asked, "That is about something that the table never has. An environment with "
+                "terminate_action=True lets the policy say so.",
+            )  # fmt: skip
+        return episode
 
     def _first_task(self, make: Callable[[Task], Episode]) -> Episode:
         """The episode of the first task that can make one.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.envs.running_episodes import RunningEpisodes
+from vla_gym.envs.task import Task
 from vla_gym.skills import potential, progress, stages_of
 from vla_gym.world.world import World
 
@@ -26,10 +27,10 @@ class Judge:
 
     def __init__(self, world: World, current: RunningEpisodes, dense: bool) -> None:
         self.world, self.current, self.dense = world, current, dense
-        self.stages = [tuple(stage.name for stage in stages_of(t.goal)) for t in current.tasks]
+        self.stages: list[tuple[str, ...]] = []
         """Names of the stages of each task, in order."""
-        self._reached = _stage_table(self.stages)
-        self._names = np.array([t.name for t in current.tasks], object)
+        self._tasks: tuple[Task, ...] = ()
+        self._learn_tasks()
         n = current.n
         self.stage = np.zeros(n, np.int64)
         """Stages reached so far. Shape (n,)."""
@@ -40,10 +41,20 @@ class Judge:
         self.potential = np.zeros(n)
         """Progress after the last step, for dense rewards. Shape (n,)."""
 
+    def _learn_tasks(self) -> None:
+        """Look stages and names of the present tasks up, if they have changed."""
+        if self._tasks is self.current.tasks:
+            return
+        self._tasks = self.current.tasks
+        self.stages = [tuple(stage.name for stage in stages_of(t.goal)) for t in self._tasks]
+        self._reached = _stage_table(self.stages)
+        self._names = np.array([t.name for t in self._tasks], object)
+
     # ---- start of an episode ------------------------------------------------------------------
 
     def reset(self, ids: NDArray[np.int64]) -> None:
         """Forget earlier episodes of these sub-environments. Shape (m,)."""
+        self._learn_tasks()
         self.stage[ids] = 0
         self.wrong_object[ids], self.violated[ids] = False, False
 
@@ -138,6 +149,7 @@ class Judge:
 
     def set_state(self, state: Mapping[str, NDArray]) -> None:
         """Return to a state from `get_state`."""
+        self._learn_tasks()
         for name in _STATE:
             setattr(self, name, np.array(state[name]))
 

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from vla_gym.envs.asking import MAX_INSTRUCTION, shown
 from vla_gym.geometry.rotations import rotvec_from_down
 from vla_gym.rendering import Renderer
 from vla_gym.robots import Robot
@@ -32,10 +33,16 @@ _BOUNDS = {"qpos": 4.0, "qvel": 20.0, "tcp_pos": 2.0, "tcp_rotvec": 4.0, "tcp_li
            "gripper_speed": 10.0}  # fmt: skip
 _WIDTH_MARGIN = 1.25
 """Bound of the gripper's width and target, in units of its full opening."""
-MAX_INSTRUCTION = 200
-"""Length of the longest instruction [characters]."""
 CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
-"""Characters that an instruction may contain."""
+"""Characters of the instructions of shipped tasks; people's own may have others."""
+
+
+class InstructionSpace(spaces.Text):
+    """Texts of one line, as people write them in any script; samples are of plain letters."""
+
+    def contains(self, x: Any) -> bool:
+        """Whether it is a text without control characters that is not too long."""
+        return isinstance(x, str) and self.min_length <= len(x) and x == shown(x)
 
 
 def proprio_layout(n_arm: int) -> dict[str, slice]:
@@ -79,7 +86,7 @@ def observation_space(image_size: int, cameras: tuple[str, ...], robot: Robot) -
         if key in cameras
     }
     parts["proprio"] = spaces.Box(-high, high, dtype=np.float32)
-    parts["instruction"] = spaces.Text(MAX_INSTRUCTION, charset=CHARSET)
+    parts["instruction"] = InstructionSpace(MAX_INSTRUCTION, charset=CHARSET)
     return spaces.Dict(parts)
 
 

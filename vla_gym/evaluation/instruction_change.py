@@ -24,7 +24,7 @@ class Rewording:
         """Reset options that describe each sub-environment's task in other words."""
         core, texts = venv.unwrapped, []
         for e in core.episodes:
-            task, scene = core.tasks[e.task], zlib.crc32(e.instruction.encode())
+            task, scene = core.running_tasks[e.task], zlib.crc32(e.instruction.encode())
             rng = np.random.default_rng([self.seed, scene])
             texts.append(task.say(e.binding, e.pos, rng, frozenset(self.axes)))
         return {"instruction": texts}
@@ -46,7 +46,7 @@ def other_roles(venv: Any) -> list[dict[str, int]]:
     """
     core, chosen = venv.unwrapped, []
     for episode in core.episodes:
-        task = core.tasks[episode.task]
+        task = core.running_tasks[episode.task]
         role = next(iter(task.roles))
         kinds = task.roles[role].kinds + task.roles[role].novel_kinds
         taken = set(episode.binding.roles.values())

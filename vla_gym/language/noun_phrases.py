@@ -90,6 +90,8 @@ class SceneObjects:
     rgb: Sequence[tuple[float, float, float]]
     xy: NDArray
     """Shape (slots, 2), [m]."""
+    z: NDArray | None = None
+    """Heights of their centres, for what is in or on something. Shape (slots,), [m]."""
 
 
 def kinds_of(noun: str) -> tuple[str, ...]:
@@ -120,9 +122,9 @@ def resolve(
     kinds = phrase.kinds
     slots = [i for i, k in enumerate(scene.kinds) if k in kinds and (among is None or i in among)]
     if phrase.colour:
-        slots = [i for i in slots if _is_called(phrase.colour, scene, i)]
+        slots = [i for i in slots if is_called(phrase.colour, scene, i)]
     if phrase.other_than:
-        slots = [i for i in slots if not _is_called(phrase.other_than, scene, i)]
+        slots = [i for i in slots if not is_called(phrase.other_than, scene, i)]
     if phrase.like:
         model = [i for i, k in enumerate(scene.kinds) if k in kinds_of(phrase.like)]
         if len(model) != 1:
@@ -145,7 +147,8 @@ def resolve(
     return slots
 
 
-def _is_called(word: str, scene: SceneObjects, i: int) -> bool:
+def is_called(word: str, scene: SceneObjects, i: int) -> bool:
+    """Whether a colour word names the colour of slot i: its own, or the basic one of a rarer."""
     own = scene.colours[i]
     return word == own or (
         word in COLOURS and own not in COLOURS and colour_name(scene.rgb[i]) == word

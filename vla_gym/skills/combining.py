@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vla_gym.skills.lifting import release
 from vla_gym.skills.motion import Motion
@@ -19,9 +21,14 @@ from vla_gym.skills.skill_registry import (
     steps_for,
 )
 from vla_gym.skills.stages import Progress, Stage
-from vla_gym.world.logic import And, Each, Not, Once, Predicate, Roles, Then
+from vla_gym.world.logic import And, Each, InOrder, Not, Once, Predicate, Roles, Then
+from vla_gym.world.objects import KINDS
 from vla_gym.world.predicates import Held, Touched
 from vla_gym.world.world import World
+
+_RADII = np.array([kind.radius for kind in KINDS.values()])
+_ABOVE, _ASIDE = 0.03, 0.015
+"""How far the hand rises above what it has handled, if it is not farther aside than that [m]."""
 
 
 class AndSkill(Skill[And]):
@@ -61,6 +68,37 @@ class ThenSkill(Skill[Then]):
         return [step for part in goal.parts() for step in steps_for(part, names)]
 
 
+class InOrderSkill(Skill[InOrder]):
+    """One goal after the other; what has come undone of earlier ones is done again."""
+
+    predicate, verb = InOrder, "several"
+
+    def stages_of(self, goal: InOrder) -> tuple[Stage, ...]:
+        return tuple(Stage(f"step {k}", 1.0) for k in range(1, len(goal.facts) + 1))
+
+    def progress(self, goal: InOrder, world: World, roles: Roles) -> Progress:
+        done = goal.counted(world, roles)
+        parts = [potential(part, world, roles) for part in goal.facts]
+        part = np.select([done == k for k in range(len(parts))], parts)
+        return np.where(goal.holds(world, roles), len(parts), done), part
+
+    def motion(self, goal: InOrder, world: World, roles: Roles) -> Motion:
+        turn = goal.counted(world, roles)
+        for k in reversed(range(len(goal.facts) - 1)):
+            lasting = goal.lasting[k]
+            if lasting is not None:
+                turn = np.where((turn > k) & ~lasting.holds(world, roles), k, turn)
+        motions = [motion_for(part, world, roles) or Motion.rest(world.n) for part in goal.facts]
+        leaves = np.zeros(world.n, bool)
+        for k, (before, now) in enumerate(itertools.pairwise(goal.facts), 1):
+            leaves |= (turn == k) & _still_at(before, now, world, roles)
+        turn = np.where(leaves, len(motions), turn)
+        return Motion.choose(turn, [*motions, release(world)])
+
+    def steps(self, goal: InOrder, names: RoleNames) -> list[Step]:
+        return [step for part in goal.facts for step in steps_for(part, names)]
+
+
 class EachSkill(Skill[Each]):
     """The same with each object of a group, one after the other."""
 
@@ -71,7 +109,10 @@ class EachSkill(Skill[Each]):
         part = np.zeros(world.n)
         for slot in np.flatnonzero(mask.any(axis=0)):
             here = {**roles, goal.member: np.full(world.n, slot)}
-            part += np.where(mask[:, slot], potential(goal.fact, world, here), 0.0)
+            mine = potential(goal.fact, world, here)
+            if goal.once:
+                mine = np.where(world.latch(f"{goal!r}/{slot}"), 1.0, mine)
+            part += np.where(mask[:, slot], mine, 0.0)
         return goal.holds(world, roles).astype(int), part / np.maximum(mask.sum(axis=1), 1)
 
     def motion(self, goal: Each, world: World, roles: Roles) -> Motion | None:
@@ -104,6 +145,28 @@ class NotSkill(Skill[Not]):
         return release(world) if isinstance(goal.fact, (Held, Touched)) else None
 
 
+def _still_at(before: Predicate, now: Predicate, world: World, roles: Roles) -> NDArray:
+    """Where the empty hand is still low at what was handled before. Shape (n,)."""
+    old, new = _handled(before, world, roles), _handled(now, world, roles)
+    holds = (world.finger_touch.all(axis=2) & ~old).any(axis=1)
+    away = np.linalg.norm(world.object_pos[..., :2] - world.tcp_pos[:, None, :2], axis=-1)
+    radius = world.kind_value(_RADII) * world.scale
+    low = world.tcp_pos[:, None, 2] < world.top + _ABOVE
+    near = (away < radius + _ASIDE) & low & old & ~new
+    return near.any(axis=1) & ~holds
+
+
+def _handled(fact: Predicate, world: World, roles: Roles) -> NDArray[np.bool_]:
+    """The objects that a fact is about first. Shape (n, n_slots)."""
+    if isinstance(fact, Each):
+        return roles[fact.group].astype(bool)
+    role = getattr(fact, "thing", None)
+    if role is not None:
+        return np.eye(world.n_slots, dtype=bool)[roles[role]]
+    parts = fact.parts()
+    return _handled(parts[0], world, roles) if parts else np.zeros((world.n, world.n_slots), bool)
+
+
 def _conjuncts(goal: Predicate) -> list[Predicate]:
     """The parts of nested conjunctions, left to right."""
     if isinstance(goal, And):
@@ -130,6 +193,6 @@ def _towards_first_unmet(
 
 
 COMBINING = Family(
-    skills=(AndSkill(), ThenSkill(), EachSkill(), OnceSkill(), NotSkill()),
+    skills=(AndSkill(), ThenSkill(), InOrderSkill(), EachSkill(), OnceSkill(), NotSkill()),
     verbs={"several": "put the things in the other thing, one after the other"},
 )

@@ -61,7 +61,8 @@ class Expert:
 
     def _tasks(self) -> list[tuple[Any, NDArray[np.bool_]]]:
         """The tasks in use, and which sub-environments have each."""
-        tasks = getattr(self.venv, "tasks", None) or (self.venv.task,)
+        tasks = getattr(self.venv, "running_tasks", None) or getattr(self.venv, "tasks", None)
+        tasks = tasks or (self.venv.task,)
         ids = getattr(self.venv, "task_id", np.zeros(self.venv.world.n, int))
         return [(task, ids == k) for k, task in enumerate(tasks) if (ids == k).any()]
 

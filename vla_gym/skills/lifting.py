@@ -19,6 +19,8 @@ from vla_gym.world.world import World
 HOVER = 0.09
 """Height above the grasp from which the gripper descends [m]."""
 LIFT_STAGES = (REACH_STAGE, Stage("grasp", 0.04), Stage("lift", 0.05))
+_TIPS = 0.018
+"""How far the fingers reach below the TCP, with a margin [m]."""
 _REACHED = 0.035
 """Distance between TCP and object from which the object counts as reached [m]."""
 
@@ -34,7 +36,10 @@ class ReachSkill(Skill[Near]):
         return goal.holds(world, roles).astype(int), part
 
     def motion(self, goal: Near, world: World, roles: Roles) -> Motion:
-        motion = grasp(world, View.of(world, roles[goal.thing]))
+        thing = View.of(world, roles[goal.thing])
+        if goal.surface:
+            return _towards_top(world, thing, 0.6 * goal.distance)
+        motion = grasp(world, thing)
         motion.grip[:] = 1.0
         return motion
 
@@ -129,6 +134,17 @@ def release(world: World) -> Motion:
     axis = world.tcp_mat[:, :, 2]
     axis = np.where(axis[:, 2:] < -0.9, DOWN_AXIS, axis)
     return Motion(delta, np.zeros(world.n), np.ones(world.n), axis)
+
+
+def _towards_top(world: World, thing: View, gap: float) -> Motion:
+    """Bring the closed fingers so far above the middle of an object [m]."""
+    to = thing.pos - world.tcp_pos
+    off = np.linalg.norm(to[:, :2], axis=1)
+    over = np.maximum(thing.top + gap, _TIPS)
+    to[:, 2] = np.where(off < 0.02, over, np.maximum(over, highest_other(world, thing) + _TIPS))
+    to[:, 2] -= world.tcp_pos[:, 2]
+    to[:, :2] *= lateral_scale(to[:, 2])[:, None]
+    return Motion(to, np.zeros(world.n), -np.ones(world.n))
 
 
 def _yaw_error(world: World, thing: View) -> NDArray:

@@ -21,6 +21,11 @@ from vla_gym.world.world import World
 _HANDLE = np.array([kind.handle for kind in KINDS.values()])
 
 
+_FAST, _SLOW = 0.03, 0.012
+"""Largest displacement in a control step, and that of wide openings: a drawer that is nearly out
+must not glide on when it is let go [m]."""
+
+
 class OpenSkill(Skill[Opened]):
     """Grasp a drawer's handle and pull."""
 
@@ -36,7 +41,8 @@ class OpenSkill(Skill[Opened]):
     def motion(self, goal: Opened, world: World, roles: Roles) -> Motion:
         drawer = View.of(world, roles[goal.thing])
         held = Held(goal.thing).holds(world, roles)
-        left = np.clip(goal.by + 0.02 - drawn_out(world, drawer), -0.03, 0.03)
+        fastest = _FAST if goal.by <= Opened.by else _SLOW
+        left = np.clip(goal.by + 0.02 - drawn_out(world, drawer), -fastest, fastest)
         pull = Motion(drawer.mat[:, :, 0] * left[:, None], np.zeros(world.n), -np.ones(world.n))
         return Motion.choose(held.astype(int), [grasp(world, _handle_of(drawer)), pull])
 
@@ -60,7 +66,11 @@ class CloseSkill(Skill[Closed]):
         drawer = View.of(world, roles[goal.thing])
         handle, ahead = _handle_of(drawer), -drawer.mat[:, :, 0]
         left = np.maximum(drawn_out(world, drawer), 0.0)
-        return push_along(world, handle, ahead[:, :2], 0.034, left)
+        # the handle of a large drawer reaches farther out, and the hand must not come down on it
+        larger = drawer.scale - 1.0
+        return push_along(
+            world, handle, ahead[:, :2], 0.034 * drawer.scale**2, left, 0.115 * larger
+        )
 
     def steps(self, goal: Closed, names: RoleNames) -> list[Step]:
         return [Step("close", names[goal.thing][0])]

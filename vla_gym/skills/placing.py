@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from vla_gym.skills.skill import Family, Skill
 from vla_gym.skills.stages import Progress, Stage, count_stages
 from vla_gym.world.logic import Each, Predicate, Roles
 from vla_gym.world.objects import KINDS
-from vla_gym.world.predicates import DIRECTIONS, Beside, Held, Inside, On
+from vla_gym.world.predicates import ANY_SIDE, DIRECTIONS, Beside, Held, Inside, On
 from vla_gym.world.views import View
 from vla_gym.world.world import World
 
@@ -96,21 +97,27 @@ class PutBesideSkill(Skill[Beside]):
     predicate, stages = Beside, PUT_STAGES
 
     def verb_of(self, goal: Beside) -> str:
-        return f"put {goal.side}"
+        return "put" if goal.side == ANY_SIDE else f"put {goal.side}"
 
     def progress(self, goal: Beside, world: World, roles: Roles) -> Progress:
         thing, base = View.of(world, roles[goal.thing]), View.of(world, roles[goal.base])
         far = thing.half[:, :2].max(axis=1) + base.half[:, :2].max(axis=1) + 0.03
-        spot = base.pos[:, :2] + far[:, None] * np.array(DIRECTIONS[goal.side])
+        away = thing.pos[:, :2] - base.pos[:, :2]
+        towards = away / np.maximum(np.linalg.norm(away, axis=1), 1e-6)[:, None]
+        if goal.side != ANY_SIDE:
+            towards = np.broadcast_to(DIRECTIONS[goal.side], towards.shape)
+        spot = base.pos[:, :2] + far[:, None] * towards
         return _progress(goal, world, roles, spot, np.zeros(world.n), np.full(world.n, 0.03))
 
     def motion(self, goal: Beside, world: World, roles: Roles) -> Motion:
         thing, base = View.of(world, roles[goal.thing]), View.of(world, roles[goal.base])
-        spot = _spot_beside(world, thing, base, np.array(DIRECTIONS[goal.side]))
+        sides = DIRECTIONS.values() if goal.side == ANY_SIDE else (DIRECTIONS[goal.side],)
+        spot = _spot_beside(world, thing, base, [np.array(side) for side in sides])
         return _put(goal, world, roles, spot, np.zeros(world.n), np.full(world.n, 0.015))
 
     def steps(self, goal: Beside, names: RoleNames) -> list[Step]:
-        return _steps(names[goal.thing][0], names[goal.base][0], SIDE_WORDS[goal.side][0])
+        side = "left" if goal.side == ANY_SIDE else goal.side
+        return _steps(names[goal.thing][0], names[goal.base][0], SIDE_WORDS[side][0])
 
 
 def carry(world: World, thing: View, spot: NDArray, height: NDArray) -> Motion:
@@ -202,26 +209,39 @@ def _free_spot(
     return spots[rows, choice], (choice == 0) & (not shared)
 
 
-def _spot_beside(world: World, thing: View, base: View, direction: NDArray) -> NDArray:
-    """The nearest free spot on one side of `base`, or the one with most room. Shape (n, 2), [m]."""
+def _spot_beside(world: World, thing: View, base: View, directions: Sequence[NDArray]) -> NDArray:
+    """The nearest free spot on some sides of `base`, or the one with most room. (n, 2), [m]."""
     touching = thing.half[:, :2].max(axis=1) + base.half[:, :2].max(axis=1)
     gaps, asides = np.meshgrid([0.035, 0.055, 0.075], [0.0, 0.03, -0.03], indexing="ij")
     far = touching[:, None] + gaps.ravel()
-    spots = (
-        base.pos[:, None, :2]
-        + far[..., None] * direction
-        + asides.ravel()[:, None] * direction[::-1]
+    spots = np.concatenate(
+        [
+            base.pos[:, None, :2]
+            + far[..., None] * direction
+            + asides.ravel()[:, None] * direction[::-1]
+            for direction in directions
+        ],
+        axis=1,
     )
     rows, others = np.arange(world.n), world.present.copy()
     others[rows, thing.slot] = others[rows, base.slot] = False
     away = np.linalg.norm(spots[:, :, None] - world.object_pos[:, None, :, :2], axis=-1)
     radius = world.kind_value(_RADIUS) * world.scale
     room = np.where(others[:, None], away - radius[:, None], 1.0).min(axis=2)
+    if len(directions) > 1:  # of several sides, one that the arm reaches
+        room[~_in_reach(spots)] -= 1.0
+        room -= 0.02 * np.linalg.norm(spots - thing.pos[:, None, :2], axis=-1)
     # the hand needs room too
     wanted = thing.half[:, :1].max(axis=1) + 0.035
     free = room > wanted[:, None]
     choice = np.where(free.any(axis=1), free.argmax(axis=1), room.argmax(axis=1))
     return spots[rows, choice]
+
+
+def _in_reach(spots: NDArray) -> NDArray[np.bool_]:
+    """Whether objects can be put down at points of the table. Shape (...)."""
+    x, y = spots[..., 0], spots[..., 1]
+    return (x > 0.33) & (x < 0.68) & (np.abs(y) < 0.30)
 
 
 def _release_height(world: World, thing: View, place: View) -> NDArray:

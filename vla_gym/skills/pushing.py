@@ -63,8 +63,9 @@ def push(world: World, thing: View, spot: NDArray) -> Motion:
 
 
 def push_along(
-    world: World, thing: View, ahead: NDArray, behind: NDArray | float, left: NDArray
-) -> Motion:
+    world: World, thing: View, ahead: NDArray, behind: NDArray | float, left: NDArray,
+    clear: NDArray | float = 0.0,
+) -> Motion:  # fmt: skip
     """Go down behind `thing` with closed fingers and push; rise where the hand is beside its path.
 
     Args:
@@ -73,6 +74,7 @@ def push_along(
         ahead: Unit vectors of the direction. Shape (n, 2).
         behind: Distance from its centre at which the fingers go down. Shape (n,), [m].
         left: How far it has to go. Shape (n,), [m].
+        clear: Distance from its centre up to which the fingers stay above it. Shape (n,), [m].
     """
     tcp, n = world.tcp_pos, world.n
     behind = np.broadcast_to(behind, n)
@@ -81,7 +83,7 @@ def push_along(
     side = from_tcp - along[:, None] * ahead
     aside = np.linalg.norm(side, axis=1)
     hover = np.maximum(0.076, highest_other(world, thing) + 0.006)
-    past = along - np.clip(along, 0.0, behind)
+    past = along - np.clip(along, clear, behind)
     # a funnel around the path from behind the object to its centre: continuous, easy to imitate
     height = 0.014 + np.clip((np.hypot(aside, past) - 0.012) * 4, 0.0, hover)
     up = height - tcp[:, 2]

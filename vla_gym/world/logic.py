@@ -7,7 +7,7 @@ negative false.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,56 @@ class Then(Predicate):
 
 
 @dataclass(frozen=True)
+class InOrder(Predicate):
+    """Several facts came true one after the other, and what is to last of them holds now.
+
+    A fact counts from the first control step at which it holds after all facts before it have
+    counted. The last one has to hold now. A fact of which something is to last must not come true
+    before its turn: then the whole is false for good, unless it was so from the start.
+    """
+
+    facts: tuple[Predicate, ...]
+    """In order."""
+    lasting: tuple[Predicate | None, ...]
+    """For each fact what must still hold at the end; None if it only has to be reached."""
+
+    def parts(self) -> tuple[Predicate, ...]:
+        return (*self.facts, *(fact for fact in self.lasting if fact is not None))
+
+    def observe(self, world: World, roles: Roles) -> None:
+        super().observe(world, roles)
+        seen, early = world.latch(f"{self!r}/seen"), world.latch(f"{self!r}/early")
+        ready = np.ones(world.n, bool)
+        for k, fact in enumerate(self.facts):
+            holds, counted = fact.holds(world, roles), world.latch(f"{self!r}/{k}")
+            initial = world.latch(f"{self!r}/{k} initial")
+            lasting = self.lasting[k]
+            if lasting is not None:
+                initial |= ~seen
+                initial &= lasting.holds(world, roles)
+                early |= holds & ~ready & ~initial
+            counts = holds & ready
+            ready = counted.copy()  # the next fact counts from the next control step
+            counted |= counts
+        seen |= True
+
+    def counted(self, world: World, roles: Roles) -> NDArray[np.int64]:
+        """How many facts have counted, at most all but the last. Shape (n,)."""
+        done = np.zeros(world.n, np.int64)
+        for k, fact in enumerate(self.facts[:-1]):
+            now = world.latch(f"{self!r}/{k}")
+            done += (done == k) & (now | fact.holds(world, roles) if k == 0 else now)
+        return done
+
+    def margin(self, world: World, roles: Roles) -> NDArray:
+        now = [fact.margin(world, roles) for fact in self.lasting[:-1] if fact is not None]
+        least = np.minimum.reduce([*now, self.facts[-1].margin(world, roles)])
+        out_of_order = self.counted(world, roles) < len(self.facts) - 1
+        out_of_order |= world.latch(f"{self!r}/early")
+        return np.where(out_of_order, np.minimum(least, -1.0), least)
+
+
+@dataclass(frozen=True)
 class Each(Predicate):
     """`fact` holds for every object of a group."""
 
@@ -149,22 +199,38 @@ class Each(Predicate):
     member: str
     """Role name by which `fact` refers to one of them."""
     fact: Predicate
+    once: bool = False
+    """Whether each of them needs it at some control step only, not all at the same one."""
+
+    def observe(self, world: World, roles: Roles) -> None:
+        if self.once:
+            for slot, here in self._members(world, roles):
+                reached = world.latch(f"{self!r}/{slot}")
+                reached |= roles[self.group][:, slot] & self.fact.holds(world, here)
 
     def margin(self, world: World, roles: Roles) -> NDArray:
         mask = roles[self.group]
         margins = np.ones((world.n, world.n_slots))
-        for slot in np.flatnonzero(mask.any(axis=0)):
-            here = {**roles, self.member: np.full(world.n, slot)}
-            margins[:, slot] = np.where(mask[:, slot], self.fact.margin(world, here), 1.0)
+        for slot, here in self._members(world, roles):
+            margin = self.fact.margin(world, here)
+            if self.once:
+                margin = np.where(world.latch(f"{self!r}/{slot}"), 1.0, margin)
+            margins[:, slot] = np.where(mask[:, slot], margin, 1.0)
         return margins.min(axis=1)
 
     def next_member(self, world: World, roles: Roles) -> NDArray[np.int64]:
         """The first slot of the group for which `fact` does not hold yet. Shape (n,)."""
         mask, todo = roles[self.group], np.zeros((world.n, world.n_slots), bool)
-        for slot in np.flatnonzero(mask.any(axis=0)):
-            here = {**roles, self.member: np.full(world.n, slot)}
+        for slot, here in self._members(world, roles):
             todo[:, slot] = mask[:, slot] & ~self.fact.holds(world, here)
+            if self.once:
+                todo[:, slot] &= ~world.latch(f"{self!r}/{slot}")
         return np.where(todo.any(axis=1), todo.argmax(axis=1), mask.argmax(axis=1))
+
+    def _members(self, world: World, roles: Roles) -> Iterator[tuple[int, Roles]]:
+        """Each slot that is in the group somewhere, and the roles with it as the member."""
+        for slot in np.flatnonzero(roles[self.group].any(axis=0)):
+            yield int(slot), {**roles, self.member: np.full(world.n, slot)}
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,26 @@ DIRECTIONS: dict[str, tuple[float, float]] = {
     "left": (0.0, -1.0), "right": (0.0, 1.0), "front": (1.0, 0.0), "behind": (-1.0, 0.0),
 }  # fmt: skip
 """Sides -> unit vectors (x, y) on the table, as seen by the fixed camera, which faces the robot."""
+ANY_SIDE = "near"
+"""Side of `Beside` that stands for all of them."""
 
 
 @dataclass(frozen=True)
 class Near(Predicate):
-    """The TCP is within `distance` of the centre of `thing`."""
+    """The TCP is within `distance` of the centre of `thing`, or of its surface."""
 
     thing: str
     distance: float = 0.03
     """Largest distance [m]."""
+    surface: bool = False
+    """Whether it is the distance to the box around it, for what the hand cannot enclose."""
 
     def margin(self, world: World, roles: Roles) -> NDArray:
         view = View.of(world, roles[self.thing])
+        if self.surface:
+            local = np.einsum("nij,ni->nj", view.mat, world.tcp_pos - view.pos)
+            beyond = np.maximum(np.abs(local) - view.half, 0.0)
+            return 1.0 - np.linalg.norm(beyond, axis=1) / self.distance
         return 1.0 - np.linalg.norm(world.tcp_pos - view.pos, axis=1) / self.distance
 
 
@@ -191,12 +199,12 @@ class On(Predicate):
 
 @dataclass(frozen=True)
 class Beside(Predicate):
-    """`thing` is on the table close to `base`, on a named side of it."""
+    """`thing` is on the table close to `base`, on a named side of it or on any side."""
 
     thing: str
     base: str
     side: str
-    """One of `DIRECTIONS`."""
+    """One of `DIRECTIONS`, or `ANY_SIDE`."""
     reach: float = 0.10
     """Widest gap between their footprints [m]."""
     tol: float = 0.02
@@ -205,8 +213,11 @@ class Beside(Predicate):
     def margin(self, world: World, roles: Roles) -> NDArray:
         thing, base = View.of(world, roles[self.thing]), View.of(world, roles[self.base])
         away = (thing.pos - base.pos)[:, :2]
-        along = away @ np.array(DIRECTIONS[self.side])
-        across = np.abs(away @ np.array(DIRECTIONS[self.side])[::-1])
+        if self.side == ANY_SIDE:
+            along, across = np.linalg.norm(away, axis=1), np.zeros(world.n)
+        else:
+            along = away @ np.array(DIRECTIONS[self.side])
+            across = np.abs(away @ np.array(DIRECTIONS[self.side])[::-1])
         gap = along - thing.half[:, :2].max(axis=1) - base.half[:, :2].max(axis=1)
         on_table = 0.02 - np.abs(thing.bottom)
         facts = (along - across, self.reach - gap, gap + 0.01, on_table)

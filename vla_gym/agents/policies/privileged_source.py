@@ -81,7 +81,7 @@ class PrivilegedSource:
             return rows
         core, names = self.venv.unwrapped, list(VERBS)
         for i, episode in enumerate(core.episodes):
-            verb = verb_of(core.tasks[episode.task].goal)
+            verb = verb_of(core.running_tasks[episode.task].goal)
             if verb in VERBS:  # verbs of skills registered by others are unknown to policies
                 rows[i, names.index(verb)] = 1.0
         return rows
