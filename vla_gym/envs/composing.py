@@ -107,7 +107,7 @@ def composition(meaning: Understanding) -> Composition:
         )
     if len(meaning.steps) > MOST_STEPS:
         raise InstructionError(
-            f"{len(meaning.steps)} steps were asked for; at most {MOST_STEPS} can be done in one go."
+            f"{len(meaning.steps)} steps were asked for; at most {MOST_STEPS} are done in one go."
         )
     for thing in things_of(meaning):
         for colour in (thing.colour, thing.not_colour):
