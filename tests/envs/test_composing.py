@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import vla_gym
-from vla_gym.envs.asking import Spoken, set_reader, shown
+from vla_gym.envs import asking
+from vla_gym.envs.asking import Spoken, shown
 from vla_gym.envs.composed_scenes import draw_composed
 from vla_gym.envs.composing import compose, composition
 from vla_gym.envs.vector import TabletopVectorEnv
@@ -257,15 +258,12 @@ def test_a_saved_state_continues_bit_by_bit(venv):
     assert rest() == before
 
 
-def test_grammar_sentences_and_draws_are_as_ever(venv):
+def test_the_environments_own_sentences_are_not_read_anew(venv, monkeypatch):
     text = "put the red cube in the blue bowl"
     venv.reset(seed=3, options={"instruction": text})
     before = [dataclasses.astuple(e.binding) for e in venv.episodes]
-    set_reader(lambda text: meant("lift cube"))
-    try:
-        venv.reset(seed=3, options={"instruction": text})
-    finally:
-        set_reader(None)
+    monkeypatch.setattr(asking, "meaning_of", lambda text: meant("lift cube"))
+    venv.reset(seed=3, options={"instruction": text})
     assert [dataclasses.astuple(e.binding) for e in venv.episodes] == before
     assert all(e.meaning is None for e in venv.episodes)
 
@@ -273,23 +271,23 @@ def test_grammar_sentences_and_draws_are_as_ever(venv):
 # ---- words ----------------------------------------------------------------------------------
 
 
-def test_a_reader_reads_what_no_task_does(venv):
-    set_reader(lambda text: meant("put cube{c=red} > bowl"))
-    try:
-        _, info = venv.reset(seed=0, options={"instruction": "stick the red one in, would ya"})
-    finally:
-        set_reader(None)
+def read_as(monkeypatch, meaning: Understanding) -> None:
+    """Let every sentence mean that."""
+    monkeypatch.setattr(asking, "understand", lambda text: meaning)
+    monkeypatch.setattr(asking, "can_read", lambda: True)
+
+
+def test_what_no_task_reads_is_read_for_its_meaning(venv, monkeypatch):
+    read_as(monkeypatch, meant("put cube{c=red} > bowl"))
+    _, info = venv.reset(seed=0, options={"instruction": "stick the red one in, would ya"})
     assert set(info["task"]) == {"PickPlace"}
     assert set(venv.instructions) == {"stick the red one in, would ya"}
 
 
-def test_the_readers_reason_is_passed_on(venv):
-    set_reader(lambda text: Understanding("refuse"))
-    try:
-        with pytest.raises(InstructionError, match="smash") as caught:
-            venv.reset(seed=0, options={"instruction": "smash the table " * 100})
-    finally:
-        set_reader(None)
+def test_the_readers_reason_is_passed_on(venv, monkeypatch):
+    read_as(monkeypatch, Understanding("refuse", reason="That would do harm. " * 40))
+    with pytest.raises(InstructionError, match="smash .* harm") as caught:
+        venv.reset(seed=0, options={"instruction": "smash the table " * 100})
     assert len(str(caught.value)) <= MAX_MESSAGE
 
 
@@ -305,7 +303,7 @@ def test_every_text_lies_in_the_space_of_instructions(venv, text):
 def test_a_meaning_alone_is_put_into_plain_words(venv):
     meaning = meant("put cube{c=red,p=near,ref=can} > bowl ; lift mug", "ball{c=blue}")
     venv.reset(seed=0, options={"instruction": meaning})
-    assert venv.instructions[0].startswith("put the red cube near the can in the bowl, then lift")
+    assert venv.instructions[0].startswith("put the red cube next to the can in the bowl, then ")
 
 
 def test_words_that_are_no_text_are_refused(venv):
@@ -328,7 +326,7 @@ def test_in_the_present_scene_things_are_found_or_asked_about():
     ask("lift cube{p=rightmost}")
     episode = core.episodes[0]
     assert (episode.pos == pos).all()
-    assert episode.instruction == "lift the rightmost cube"
+    assert episode.instruction == "pick up the rightmost cube"
     with pytest.raises(InstructionError, match="Which cube.*There are 2: .* cube, .* cube"):
         ask("lift cube")
     with pytest.raises(InstructionError, match="no star here. On the table: "):

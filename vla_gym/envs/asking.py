@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable
 from typing import NamedTuple
 
-from vla_gym.envs.asked_goals import wording
-from vla_gym.envs.composed_scenes import named
 from vla_gym.errors import MAX_MESSAGE, InstructionError
+from vla_gym.language.canonical import say
+from vla_gym.language.reader_model import READER
+from vla_gym.language.reading import normalised, quoted, understand
 from vla_gym.language.understanding import Understanding
 
 MAX_INSTRUCTION = 200
 """Length of the longest instruction in observations [characters]."""
-_QUOTED = 100
-"""Characters of a sentence that messages quote."""
-_READ = 4_000
-"""Characters of a text that are looked at for messages and observations."""
-_SPACE = re.compile(r"\s+")
+_LOOKED_AT = 4_000
+"""Characters of a text that are looked at for observations."""
 
 
 class Spoken(NamedTuple):
@@ -31,17 +26,9 @@ class Spoken(NamedTuple):
 Instruction = str | Understanding | Spoken
 """What the reset option "instruction" can be."""
 
-Reader = Callable[[str], Understanding]
-_READERS: list[Reader] = []
-
-
-def set_reader(reader: Reader | None) -> None:
-    """Let a function read the sentences that no task's own grammar reads; None for no function."""
-    _READERS[:] = [] if reader is None else [reader]
-
 
 def meaning_of(instruction: Instruction) -> Understanding | None:
-    """What an instruction means; None if nothing is there to read it.
+    """What an instruction means; None for words if the reader's weights are not installed.
 
     Args:
         instruction: Words, a meaning, or both.
@@ -50,33 +37,24 @@ def meaning_of(instruction: Instruction) -> Understanding | None:
         return instruction
     if isinstance(instruction, Spoken):
         return instruction.meaning
-    return _READERS[0](instruction) if _READERS else None
+    return understand(instruction) if can_read() else None
+
+
+def can_read() -> bool:
+    """Whether the reader's weights are installed."""
+    return (READER / "config.json").is_file()
 
 
 def text_of(instruction: Instruction) -> str:
-    """The words of an instruction as observations hold them; of a meaning, plain ones."""
+    """The words of an instruction as observations hold them; of a meaning, canonical ones."""
     if isinstance(instruction, Spoken):
         return shown(instruction.text)
-    if isinstance(instruction, str):
-        return shown(instruction)
-    parts = [
-        wording(step, "thing", "place").format(
-            thing=f"the {named(step.object)}",
-            place=f"the {named(step.target)}" if step.target else "",
-        )
-        for step in instruction.steps
-    ]
-    text = ", then ".join(parts)
-    if instruction.avoid:
-        text += " but do not touch the " + " and the ".join(map(named, instruction.avoid))
-    return shown(text)
+    return shown(instruction if isinstance(instruction, str) else say(instruction))
 
 
 def shown(text: str) -> str:
     """A text on one line, without control characters, cut in the middle if it is long."""
-    text = unicodedata.normalize("NFC", cut(text, _READ))
-    kept = (" " if c.isspace() or unicodedata.category(c)[0] == "C" else c for c in text)
-    return cut(_SPACE.sub(" ", "".join(kept)).strip(), MAX_INSTRUCTION)
+    return cut(normalised(cut(text, _LOOKED_AT)), MAX_INSTRUCTION).strip()
 
 
 def cut(text: str, most: int) -> str:
@@ -89,6 +67,7 @@ def cut(text: str, most: int) -> str:
 
 def refusal(instruction: Instruction, problem: str) -> InstructionError:
     """Why an instruction is not followed, in at most `vla_gym.errors.MAX_MESSAGE` characters."""
-    said = "" if isinstance(instruction, Understanding) else cut(text_of(instruction), _QUOTED)
-    lead = f"'{said}': " if said else ""
+    lead = ""
+    if not isinstance(instruction, Understanding) and quoted(text_of(instruction)) not in problem:
+        lead = f"{quoted(text_of(instruction))}: "
     return InstructionError(lead + cut(problem, MAX_MESSAGE - len(lead)), understood=3_000)

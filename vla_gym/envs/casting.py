@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from numpy.random import Generator
 
 from vla_gym.envs.asked_goals import OBJECT_KINDS
-from vla_gym.envs.composing import Composition, things_of
+from vla_gym.envs.composing import Composition
 from vla_gym.errors import InstructionError
 from vla_gym.language.referents import ANY_KIND, spelt
 from vla_gym.language.understanding import Thing
@@ -83,7 +83,7 @@ class _Casting:
         self.meaning = composed.meaning
         self.out = CastList()
         self.actors, self.parts = self.out.actors, self.out.parts
-        self.things = [t for t in things_of(self.meaning) if t not in composed.absent]
+        self.things = [t for t in self.meaning.things() if t not in composed.absent]
         self.allowed = {cast.thing: cast.kinds for cast in composed.casts}
         self.named = {t.kind for t in self.things if t.kind != ANY_KIND}
         self.furniture = ["cabinet"] * ("drawer" in self.named)

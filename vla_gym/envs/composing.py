@@ -109,23 +109,14 @@ def composition(meaning: Understanding) -> Composition:
         raise InstructionError(
             f"{len(meaning.steps)} steps were asked for; at most {MOST_STEPS} are done in one go."
         )
-    for thing in things_of(meaning):
+    for thing in meaning.things():
         for colour in (thing.colour, thing.not_colour):
             if colour is not None and not is_known_colour(colour):
                 raise InstructionError(f"The colour {colour!r} is not known.")
-    absent = tuple(dict.fromkeys(t for t in things_of(meaning) if not is_known_kind(t.kind)))
+    absent = tuple(dict.fromkeys(t for t in meaning.things() if not is_known_kind(t.kind)))
     if absent:
         return _infeasible(meaning, absent)
     return _Composer(meaning).composed()
-
-
-def things_of(meaning: Understanding) -> Iterator[Thing]:
-    """Every thing of a meaning, each followed by those that it refers to."""
-    for step in meaning.steps:
-        yield from step.object.chain()
-        yield from step.target.chain() if step.target else ()
-    for thing in meaning.avoid:
-        yield from thing.chain()
 
 
 @functools.lru_cache(maxsize=256)
@@ -246,7 +237,7 @@ class _Composer:
         """Whether things lie in a drawer that is moved, so that they move with it."""
         return any(
             thing.pick == "in" and thing.ref is not None and thing.ref.kind in ("drawer", ANY_KIND)
-            for thing in things_of(self.meaning)
+            for thing in self.meaning.things()
         )
 
     def _undone(self, k: int) -> bool:
