@@ -145,7 +145,10 @@ def _put_beside(
     how: str, placed: Sequence[int],
 ) -> None:  # fmt: skip
     """Place object i next to object j, or on a side of it."""
-    others = [k for k in placed if not KINDS[specs[k].kind].mark]
+    skipped = ("cabinet", "drawer") if specs[j].kind == "drawer" and how == "near" else ()
+    others = [
+        k for k in placed if not KINDS[specs[k].kind].mark and specs[k].kind not in skipped
+    ]  # fmt: skip
     for _ in range(_TRIES):
         gap = rng.uniform(0.02, 0.07) + _tall(specs[i], specs[j]) * 0.02
         if how == "near":
@@ -157,6 +160,8 @@ def _put_beside(
             way = way + rng.uniform(-0.6, 0.6) * way[::-1]
             way /= np.linalg.norm(way)
         spot = pos[j, :2] + way * (specs[i].radius + specs[j].radius + gap)
+        if specs[j].kind == "drawer" and how == "near":
+            spot = _beside_cabinet(rng, specs, pos, i, j)
         if _in_area(spot, _REACH) and all(
             np.linalg.norm(spot - pos[k, :2]) > specs[i].radius + specs[k].radius
             + (0.02 if k == j else 0.03 + _tall(specs[i], specs[k]) * 0.02)
@@ -167,6 +172,17 @@ def _put_beside(
             quat[i] = quat_about("z", yaw)
             return
     raise PlacementError(f"There was no room for a {specs[i].kind} next to a {specs[j].kind}.")
+
+
+def _beside_cabinet(
+    rng: Generator, specs: Sequence[ObjectSpec], pos: NDArray, i: int, j: int
+) -> NDArray:
+    """A spot next to a drawer: on its own side of the cabinet, where it can still open."""
+    k = next(k for k, spec in enumerate(specs) if spec.kind == "cabinet")
+    half = KINDS["cabinet"].half_extents[1] * specs[k].scale
+    side = 1.0 if pos[j, 1] > pos[k, 1] else -1.0
+    y = pos[k, 1] + side * (half + specs[i].radius + rng.uniform(0.012, 0.02))
+    return np.array([pos[j, 0] + rng.uniform(0.0, 0.04), y])
 
 
 def _tall(*specs: ObjectSpec) -> bool:

@@ -41,7 +41,8 @@ _TAKEN = tuple(name for name, kind in KINDS.items() if kind.graspable)
 _PLACES = tuple(
     name for name, kind in KINDS.items() if kind.container and name not in ("drawer", "cabinet")
 )
-_BASES = ("cube", "cylinder", "brick", "can", "puck", "stone", "star")
+SINGLE_BASES = ("cube", "cylinder", "brick", "can", "puck", "stone", "star")
+"""Kinds on which one thing can be put."""
 _FLAT = tuple(name for name, kind in KINDS.items() if kind.mark and kind.container)
 _FIXED = ("shelf", "button", "mat", "drawer", "cabinet", "line")
 
@@ -54,8 +55,8 @@ OBJECT_KINDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Skill -> kinds of objects that it can be done with."""
 TARGET_KINDS: dict[str, tuple[str, ...]] = {
-    "put": (*_PLACES, "drawer"), "sort": (*_PLACES, "drawer"), "stack": (*_BASES, *_PLACES),
-    "beside": _ALL, "push": _FLAT, "slide": _FLAT,
+    "put": (*_PLACES, "drawer", *SINGLE_BASES), "sort": (*_PLACES, "drawer"),
+    "stack": (*SINGLE_BASES, *_PLACES), "beside": _ALL, "push": _FLAT, "slide": _FLAT,
 }  # fmt: skip
 """Skill -> kinds of targets that it can be done to."""
 TRANSIENT = ("reach", "lift", "press")
@@ -165,6 +166,8 @@ def _released(thing: Taken, fact: Predicate) -> StepGoal:
 
 def _put(step: SkillStep, thing: Taken, target: Taken | None) -> StepGoal:
     assert target is not None
+    if all(kind in SINGLE_BASES for kind in target.kinds):
+        return _released(thing, On(thing.role, target.role))
     return _released(thing, Inside(thing.role, target.role))
 
 

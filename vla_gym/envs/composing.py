@@ -23,6 +23,7 @@ from vla_gym.envs.asked_goals import (
     HORIZONS,
     MEMBER,
     OBJECT_KINDS,
+    SINGLE_BASES,
     TARGET_KINDS,
     StepGoal,
     Taken,
@@ -154,11 +155,13 @@ class _Composer:
         plays_target = names[0] == "target"
         if plays_target and thing.count != 1:
             raise InstructionError("Things are brought to one place at a time; name one target.")
-        if step.skill == "stack" and not plays_target and thing.count != 1:
+        if step.skill in ("stack", "put") and not plays_target and thing.count != 1:
             base = step.target
-            if base is None or base.kind in OBJECT_KINDS["lift"]:
+            if base is not None and base.kind in SINGLE_BASES:
                 raise InstructionError("Things are stacked one at a time; name each of them.")
         allowed = (TARGET_KINDS if plays_target else OBJECT_KINDS)[step.skill]
+        if plays_target and thing.kind == ANY_KIND and step.skill == "put":
+            allowed = TARGET_KINDS["sort"]
         if thing.kind != ANY_KIND:
             problem = unsuitable(step.skill, thing.kind, plays_target)
             if problem:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -267,30 +268,36 @@ def _unpacked(row: dict) -> Episode:
         {name: NounPhrase(**phrase) for name, phrase in b["spoken"].items()},
     )
     looks: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in row["looks"].items()}
+    meaning = unpack_meaning(row["meaning"]) if "meaning" in row else None
     return Episode(
         binding, np.array(row["pos"]), np.array(row["quat"]), row["instruction"], row["task"],
-        Visuals(**looks), row["move_at"], tuple(row["move_to"]), _meaning_of(row.get("meaning")),
+        Visuals(**looks), row["move_at"], tuple(row["move_to"]), meaning,
     )  # fmt: skip
 
 
-def _meaning_of(row: dict | None) -> Understanding | None:
-    """What `Understanding.to_json` has written."""
-    if row is None:
-        return None
-    steps = tuple(
-        SkillStep(
-            s["skill"], _thing_of(s["object"]), s["target"] and _thing_of(s["target"]), s["side"]
-        )
-        for s in row["steps"]
+def unpack_meaning(row: Mapping[str, Any]) -> Understanding:
+    """What `Understanding.to_json` has written; fields that are left out have their defaults."""
+    known = {field.name for field in fields(Understanding)} - {"steps", "avoid", "corrections"}
+    rest: dict[str, Any] = {name: value for name, value in row.items() if name in known}
+    return Understanding(
+        steps=tuple(map(_step_of, row["steps"])),
+        avoid=tuple(map(_thing_of, row.get("avoid") or ())),
+        corrections=tuple(map(tuple, row.get("corrections") or ())),
+        **rest,
     )
-    rest = {k: v for k, v in row.items() if k not in ("steps", "avoid", "corrections")}
-    if row.get("corrections"):
-        rest["corrections"] = tuple(map(tuple, row["corrections"]))
-    return Understanding(steps=steps, avoid=tuple(map(_thing_of, row["avoid"])), **rest)
 
 
-def _thing_of(row: dict) -> Thing:
-    return Thing(**{**row, "ref": row["ref"] and _thing_of(row["ref"])})
+def _step_of(row: Mapping[str, Any]) -> SkillStep:
+    target = row.get("target")
+    return SkillStep(
+        row["skill"], _thing_of(row["object"]), _thing_of(target) if target else None,
+        row.get("side"),
+    )  # fmt: skip
+
+
+def _thing_of(row: Mapping[str, Any]) -> Thing:
+    ref = row.get("ref")
+    return Thing(**{**row, "count": row.get("count") or 1, "ref": _thing_of(ref) if ref else None})
 
 
 def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:
