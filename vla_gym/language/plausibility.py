@@ -8,16 +8,26 @@ from dataclasses import dataclass
 
 from vla_gym.language.lexicon import ALL_WORDS, NOT_WORDS, NUMBERS, SIZES_SAID, kinds_said
 from vla_gym.language.reader_model import Candidate
-from vla_gym.language.understanding import Understanding
-from vla_gym.language.vocabulary import all_colours
+from vla_gym.language.understanding import SkillStep, Understanding
+from vla_gym.language.vocabulary import all_colours, finer_colours
 
 FEATURES = (
     "constant", "log_p", "weakest", "behind the first", "is act", "colour left out",
     "colour made up", "kind left out", "kind made up", "no word for a not",
     "no not for a word", "size left out", "size made up", "number left out", "number made up",
     "side left out", "side made up", "steps", "other language", "words",
+    "colour unknown", "to itself", "said twice", "odd skill",
 )  # fmt: skip
 """What is looked at, in the order of the weights."""
+_USUAL_OBJECTS = {
+    "press": ("button", "any"), "open": ("drawer", "any"), "close": ("drawer", "any"),
+}  # fmt: skip
+_USUAL_TARGETS = {
+    "put": ("bowl", "plate", "tray", "box", "mug", "drawer", "shelf", "mat", "any"),
+    "sort": ("bowl", "plate", "tray", "box", "mug", "drawer", "any"),
+    "stack": ("cube", "brick", "cylinder", "can", "stone", "puck", "box", "ball", "star", "any"),
+    "slide": ("mat", "any"),
+}
 _COLOURS = frozenset((*all_colours(), "grey", "gray"))
 _SAME = {"gray": "grey", "violet": "purple"}
 _SIDE_WORDS = ("left", "right", "behind", "front", "leftmost", "rightmost", "back", "rear")
@@ -71,11 +81,39 @@ def features(
         + (any(t.count == "all" for t in things) and not said.intersection(ALL_WORDS)),
         sides and not sided, sided and not sides,
     )  # fmt: skip
+    odd = (
+        sum(bool(c) and not is_colour(c) for t in things for c in (t.colour, t.not_colour)),
+        sum(_to_itself(step) for step in meaning.steps),
+        len(meaning.steps) - len(set(meaning.steps)),
+        sum(_is_odd(step) for step in meaning.steps),
+    )
     return [
         1.0, candidate.log_p, candidate.weakest, first.log_p - candidate.log_p,
         float(meaning.answer == "act"), *(float(c) * english for c in checks),
         float(len(meaning.steps)), float(meaning.lang != "en"), math.log(1 + len(words)),
+        *map(float, odd),
     ]  # fmt: skip
+
+
+def is_colour(word: str) -> bool:
+    """Whether a word, or several, name a colour."""
+    return word == "grey" or word in all_colours() or word in finer_colours()
+
+
+def _to_itself(step: SkillStep) -> bool:
+    a, b = step.object, step.target
+    return (
+        b is not None and a.kind == b.kind and (a.colour == b.colour or not (a.colour and b.colour))
+    )
+
+
+def _is_odd(step: SkillStep) -> bool:
+    """Whether a skill is asked for with a thing that it is not for."""
+    usual = _USUAL_OBJECTS.get(step.skill)
+    target = _USUAL_TARGETS.get(step.skill)
+    return (usual is not None and step.object.kind not in usual) or (
+        target is not None and step.target is not None and step.target.kind not in target
+    )
 
 
 def judge(

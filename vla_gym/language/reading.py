@@ -10,9 +10,11 @@ from dataclasses import replace
 
 from vla_gym.errors import InstructionError, VlaGymError
 from vla_gym.language.canonical import say
+from vla_gym.language.in_scene import in_scene
 from vla_gym.language.lexicon import ABSENT_NOUNS
 from vla_gym.language.meaning_tokens import from_tokens, split_text
-from vla_gym.language.plausibility import Judged, judge
+from vla_gym.language.noun_phrases import SceneObjects
+from vla_gym.language.plausibility import Judged, is_colour, judge
 from vla_gym.language.reader_model import Candidate, ReaderModel, reader_model
 from vla_gym.language.spelling import corrected, nearest_words
 from vla_gym.language.tongues import (
@@ -23,7 +25,6 @@ from vla_gym.language.tongues import (
     script_of,
 )
 from vla_gym.language.understanding import Thing, Understanding
-from vla_gym.language.vocabulary import all_colours, finer_colours
 from vla_gym.world.objects import KINDS
 
 LONGEST_TEXT, LONGEST_REQUEST = 2_000, 120
@@ -46,22 +47,27 @@ def add_exact_reader(reader: ExactReader) -> None:
         _EXACT.append(reader)
 
 
-def understand(text: str) -> Understanding:
+def understand(text: str, scene: SceneObjects | None = None) -> Understanding:
     """Read a person's sentence.
 
     Args:
         text: What was typed or said, in any of `vla_gym.language.tongues.TONGUES`.
+        scene: The objects that it is about; of an episode e they are ``e.binding.seen(e.pos)``.
+            None if it is not known yet: `vla_gym.language.in_scene.needed` says what it has to
+            have.
 
     Returns:
         The meaning. Its answer is "refuse" or "ask" where the sentence asks for nothing that the
-        arm can do, or where its meaning is not sure; `reason` says why.
+        arm can do, or where its meaning is not sure, or where it fits no object of the scene or
+        several; `reason` says why.
 
     Raises:
         InstructionError: If it is not a text.
     """
     if not isinstance(text, str):
         raise InstructionError(f"An instruction is a text, not {type(text).__name__}.")
-    return _understand(normalised(text[: 2 * LONGEST_TEXT]))
+    meaning = _understand(normalised(text[: 2 * LONGEST_TEXT]))
+    return meaning if scene is None or meaning.answer != "act" else in_scene(meaning, scene)
 
 
 def normalised(text: str) -> str:
@@ -165,13 +171,9 @@ def _unknown(thing: Thing) -> dict[str, str]:
             reason = f"No {quoted(thing.kind)} is ever on this table; there are: {kinds}."
             return {"answer": "refuse", "reason": reason}
         return {"answer": "ask", "reason": _unknown_word(thing.kind, "thing")}
-    if thing.colour and not _is_colour(thing.colour):
+    if thing.colour and not is_colour(thing.colour):
         return {"answer": "ask", "reason": _unknown_word(thing.colour, "colour")}
     return {}
-
-
-def _is_colour(word: str) -> bool:
-    return word == "grey" or word in all_colours() or word in finer_colours()
 
 
 def _unknown_word(word: str, sort: str) -> str:

@@ -103,6 +103,8 @@ class Understanding:
     """Why it is not acted on; empty if the answer is "act"."""
     corrections: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """Words that were taken for others: as said, as understood."""
+    found: tuple[tuple[Thing, tuple[int, ...]], ...] = field(default=(), compare=False)
+    """Each thing with the slots of its objects, if a scene was given."""
 
     def __post_init__(self) -> None:
         if self.answer not in ANSWERS:
