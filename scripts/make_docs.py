@@ -13,7 +13,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from pages import benchmarks, contact_sheet, episode_strips, language, planning, readme, results, tasks
+from pages import (
+    benchmarks,
+    contact_sheet,
+    episode_strips,
+    language,
+    planning,
+    readme,
+    results,
+    tasks,
+)
 from pages.text import ROOT
 
 from vla_gym.io import replace_text
