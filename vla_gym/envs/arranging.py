@@ -76,6 +76,8 @@ def arrange(
             together = [k for k in range(len(actors)) if actors[k].at == actors[i].at]
             pos[i] = _within(specs, pos, quat, i, j, together.index(i), len(together))
             yaw = rng.uniform(-1, 1) * min(KINDS[specs[i].kind].yaw_range, np.pi / 8)
+            # between the long sides of a drawer there is no room for the fingers
+            yaw += np.pi / 2 * (specs[j].kind == "drawer")
             quat[i] = quat_about("z", yaw)
         else:
             _put_beside(rng, specs, pos, quat, i, j, how, placed)
@@ -133,9 +135,8 @@ def _within(
         offsets = np.array([[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]]) * inner
         spot += quat_to_mat(quat[j])[:2, :2] @ offsets[k % 4]
     elif kind.name == "drawer":
-        # near the front, where nothing is above it
-        front = kind.inner[0] * scale - specs[i].radius
-        spot += quat_to_mat(quat[j])[:2, 0] * max(0.0, front - 0.004)
+        # where nothing is above the fingers
+        spot += quat_to_mat(quat[j])[:2, 0] * 0.008
     slanted = kind.name in ("bowl", "plate", "mug")
     return np.array([*spot, base + specs[i].half_height + CLEARANCE + _SINK * slanted])
 

@@ -215,7 +215,7 @@ def opened_wide(goal: StepGoal, role: str, wider: bool) -> StepGoal:
     Args:
         goal: Of a step that opens a drawer.
         role: Who plays the drawer.
-        wider: Whether it is shut later with things in it.
+        wider: Whether it is a large one: shut later with things in it, or emptied.
     """
     wide = Opened(role, _WIDER if wider else _WIDE) & ~Touched(role) & Static(role)
     return replace(goal, fact=wide)

@@ -30,7 +30,7 @@ _TRIES = 40
 """Draws of sizes before the objects are drawn again."""
 _THINGS = ("cube", "cylinder", "ball", "mug", "brick", "stone", "star", "can", "puck", "cone")
 _PLACES = ("bowl", "plate", "tray", "box")
-_HOLDERS = {"in": ("bowl", "box", "tray", "mug"), "on": ("plate", "tray", "box")}
+_HOLDERS = {"in": ("bowl", "box", "tray"), "on": ("plate", "tray", "box")}
 """Kinds that a thing of any kind can be when another one is in or on it."""
 _OPENED, _WIDE, _AJAR = (0.08, 0.09), (0.098, 0.106), (0.06, 0.08)
 """How far drawers are open: to put things in, the same for large ones, and to be closed [m]."""
@@ -315,8 +315,19 @@ class _Casting:
 
     def _sizes(self, actor: Actor) -> tuple[str, ...]:
         if actor.kind in ("drawer", "cabinet"):
-            return ("large",) if self._shut_in() else ("medium",)
+            return ("large",) if self._shut_in() or self._emptied("drawer") else ("medium",)
+        if actor.asked_size is None and self._emptied(actor.kind):
+            return KINDS[actor.kind].sizes[-1:]
         return sizes_of(actor.kind, actor.asked_size)
+
+    def _emptied(self, kind: str) -> bool:
+        """Whether things are taken out of a kind of container: the fingers need room in it."""
+        return any(
+            step.object.pick == "in" and step.object.ref is not None
+            and self.actors[self.parts[step.object.ref][0]].kind == kind
+            for step in self.meaning.steps
+            if step.object.ref in self.parts
+        )  # fmt: skip
 
     def _shut_in(self) -> list[tuple[int, int]]:
         """Actors that are in a drawer when it is shut: pairs of object and drawer."""

@@ -144,8 +144,11 @@ class _Composer:
                     raise InstructionError(f"The {step.object.kind} cannot be put to itself.")
             goal = step_goal(step, thing, target)
             if step.skill == "open" and not thing.many and len(steps) > k:
-                shut = any(s.skill == "close" and s.object == step.object for s in steps[k:])
-                goal = opened_wide(goal, thing.role, shut)
+                large = any(
+                    (s.skill == "close" and s.object == step.object) or s.object.ref == step.object
+                    for s in steps[k:]
+                )
+                goal = opened_wide(goal, thing.role, large)
             goals.append(goal)
         for k, thing_spared in enumerate(self.meaning.avoid, 1):
             self._spare(thing_spared, "" if k == 1 else str(k))
@@ -159,6 +162,9 @@ class _Composer:
             base = step.target
             if base is not None and base.kind in SINGLE_BASES:
                 raise InstructionError("Things are stacked one at a time; name each of them.")
+        if not plays_target and thing.pick == "in" and thing.ref and thing.ref.kind == "mug":
+            if OBJECT_KINDS[step.skill] == OBJECT_KINDS["lift"]:
+                raise InstructionError("That cannot be done: the gripper does not fit in a mug.")
         allowed = (TARGET_KINDS if plays_target else OBJECT_KINDS)[step.skill]
         if plays_target and thing.kind == ANY_KIND and step.skill == "put":
             allowed = TARGET_KINDS["sort"]

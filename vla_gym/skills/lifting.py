@@ -12,6 +12,7 @@ from vla_gym.skills.skill import Family, Skill
 from vla_gym.skills.stages import REACH_STAGE, Progress, Stage, count_stages
 from vla_gym.world.grasping import grasp_turn
 from vla_gym.world.logic import Roles
+from vla_gym.world.objects import KINDS
 from vla_gym.world.predicates import Free, Held, Lifted, Near
 from vla_gym.world.views import View
 from vla_gym.world.world import World
@@ -19,6 +20,7 @@ from vla_gym.world.world import World
 HOVER = 0.09
 """Height above the grasp from which the gripper descends [m]."""
 LIFT_STAGES = (REACH_STAGE, Stage("grasp", 0.04), Stage("lift", 0.05))
+_DRAWER = list(KINDS).index("drawer")
 _TIPS = 0.018
 """How far the fingers reach below the TCP, with a margin [m]."""
 _REACHED = 0.035
@@ -148,7 +150,25 @@ def _towards_top(world: World, thing: View, gap: float) -> Motion:
 
 
 def _yaw_error(world: World, thing: View) -> NDArray:
-    return grasp_turn(thing, np.arctan2(world.tcp_mat[:, 1, 1], world.tcp_mat[:, 0, 1]))
+    tool = np.arctan2(world.tcp_mat[:, 1, 1], world.tcp_mat[:, 0, 1])
+    turn = grasp_turn(thing, tool)
+    if (world.kind_id == _DRAWER).any():
+        # the sides of a drawer are too close to each other for the open fingers
+        inside, along = _drawer_around(world, thing)
+        turn = np.where(inside, (along - tool + np.pi / 2) % np.pi - np.pi / 2, turn)
+    return turn
+
+
+def _drawer_around(world: World, thing: View) -> tuple[NDArray[np.bool_], NDArray]:
+    """Whether an object lies low in a drawer, and the direction in which that opens. Each (n,)."""
+    inside, along = np.zeros(world.n, bool), np.zeros(world.n)
+    for slot in np.flatnonzero((world.kind_id == _DRAWER).any(axis=0)):
+        drawer = View.of(world, np.full(world.n, slot))
+        here = (world.kind_id[:, slot] == _DRAWER) & (thing.slot != slot)
+        here &= (drawer.margin_inside(thing.pos) > 0) & (thing.bottom < drawer.top)
+        inside |= here
+        along = np.where(here, np.arctan2(drawer.mat[:, 1, 0], drawer.mat[:, 0, 0]), along)
+    return inside, along
 
 
 LIFTING = Family(

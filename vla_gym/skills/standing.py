@@ -13,6 +13,7 @@ from vla_gym.skills.plan_steps import LET_GO, RoleNames, Step, StepKind
 from vla_gym.skills.skill import Family, Skill
 from vla_gym.skills.stages import Progress, Stage, count_stages
 from vla_gym.world.logic import Roles
+from vla_gym.world.objects import KINDS
 from vla_gym.world.predicates import Held, Standing
 from vla_gym.world.views import View
 from vla_gym.world.world import World
@@ -21,6 +22,9 @@ _LEAN = 1.45
 """How far the hand leans back to stand something up [rad]."""
 _STAND_X = 0.40
 """Where objects are stood up: further out the arm cannot lean back that far [m]."""
+
+
+_RADIUS_OF = np.array([kind.radius for kind in KINDS.values()])
 
 
 class StandUpSkill(Skill[Standing]):
@@ -74,7 +78,8 @@ def _clear_lane(world: World, thing: View) -> NDArray:
     lanes = np.linspace(-0.27, 0.27, 19)
     others = world.present.copy()
     others[np.arange(world.n), thing.slot] = False
-    away = np.abs(world.object_pos[:, :, 1, None] - lanes) - 0.03
+    wide = np.maximum(0.03, world.kind_value(_RADIUS_OF) * world.scale)
+    away = np.abs(world.object_pos[:, :, 1, None] - lanes) - wide[..., None]
     near = world.object_pos[:, :, 0, None] < 0.68
     room = np.where(others[..., None] & near, away, 1.0).min(axis=1)
     cost = np.abs(thing.pos[:, 1, None] - lanes) + 5.0 * np.clip(0.11 - room, 0.0, None)
