@@ -45,7 +45,23 @@ All ids share their spaces: observations `image` and `wrist_image` (128, 128, 3)
 and `instruction`; actions (7,), or (8,) where the policy can end an episode. Your own instruction:
 `env.reset(options={{"instruction": "put the teal mug on the biggest plate"}})` draws a scene in
 which it makes sense; with `"same_scene": True` the scene stays and only the instruction
-changes."""
+changes.
+
+Any other instruction is put together from what it means ([language.md](language.md),
+[composing.py](../vla_gym/envs/composing.py)): several steps of any skills, groups, "everything
+except", things to leave alone. `info["task"]` names its family (`Reach`, `Pick`, `PickPlace`,
+`Push`, `Slide`, `Stack`, `Arrange`, `Upright`, `Drawer`, `Button`, `Shelf`, `Sort`; `Avoid`
+where something is spared, `Sequence` for several steps, `Infeasible` for things that the table
+never has, where policies can end an episode). Steps count in the order in which they are said,
+and what they achieve must hold at the end unless a later step undoes it. In the scene each
+thing is exactly what its words say; where no colour is named there is one of its kind, unless
+the sentence tells several apart. Left, right, in front and behind are the viewer's; "nearest"
+and "farthest" count from the robot's base. With `"same_scene": True` an instruction that fits
+several things is answered with the candidates. What cannot be done (a plate in the gripper, a
+mug in a shut drawer) raises `InstructionError` with the reason.
+`vla_gym.envs.composing.compose(meaning)` gives the task; `options={{"instruction": meaning}}`
+takes an `Understanding`, and `vla_gym.envs.asking.Spoken(text, meaning)` both.
+`scripts/measure_composed.py` measures how well requests are carried out."""
 
 
 def groups() -> dict[str, tuple[Task, ...]]:

@@ -155,24 +155,7 @@ class _Composer:
         return Composition(self.meaning, self._task(goals), tuple(self.casts))
 
     def _taken(self, step: SkillStep, thing: Thing, names: tuple[str, str], number: str) -> Taken:
-        plays_target = names[0] == "target"
-        if plays_target and thing.count != 1:
-            raise InstructionError("Things are brought to one place at a time; name one target.")
-        if step.skill in ("stack", "put") and not plays_target and thing.count != 1:
-            base = step.target
-            if base is not None and base.kind in SINGLE_BASES:
-                raise InstructionError("Things are stacked one at a time; name each of them.")
-        if not plays_target and thing.pick == "in" and thing.ref and thing.ref.kind == "mug":
-            if OBJECT_KINDS[step.skill] == OBJECT_KINDS["lift"]:
-                raise InstructionError("That cannot be done: the gripper does not fit in a mug.")
-        allowed = (TARGET_KINDS if plays_target else OBJECT_KINDS)[step.skill]
-        if plays_target and thing.kind == ANY_KIND and step.skill == "put":
-            allowed = TARGET_KINDS["sort"]
-        if thing.kind != ANY_KIND:
-            problem = unsuitable(step.skill, thing.kind, plays_target)
-            if problem:
-                raise InstructionError(f"That cannot be done: {problem}.")
-            allowed = (thing.kind,)
+        allowed = _kinds_for(step, thing, names[0] == "target")
         for k, cast in enumerate(self.casts):
             if cast.thing == thing:
                 kinds = tuple(kind for kind in cast.kinds if kind in allowed)
@@ -258,6 +241,31 @@ class _Composer:
         # what stands beside or on a thing that is taken away does so no longer
         leaves = step.skill in ("beside", "stack")
         return leaves and any(s.object == step.target for s in moving)
+
+
+def _kinds_for(step: SkillStep, thing: Thing, plays_target: bool) -> tuple[str, ...]:
+    """Kinds that a thing can be of in a step.
+
+    Raises:
+        InstructionError: If the step cannot be done with it.
+    """
+    if plays_target and thing.count != 1:
+        raise InstructionError("Things are brought to one place at a time; name one target.")
+    base, grasped = step.target, OBJECT_KINDS[step.skill] == OBJECT_KINDS["lift"]
+    one_on_top = base is not None and step.skill != "beside" and base.kind in SINGLE_BASES
+    if not plays_target and thing.count != 1 and one_on_top:
+        raise InstructionError("Things are stacked one at a time; name each of them.")
+    in_mug = thing.pick == "in" and thing.ref is not None and thing.ref.kind == "mug"
+    if in_mug and grasped and not plays_target:
+        raise InstructionError("That cannot be done: the gripper does not fit in a mug.")
+    if thing.kind != ANY_KIND:
+        problem = unsuitable(step.skill, thing.kind, plays_target)
+        if problem:
+            raise InstructionError(f"That cannot be done: {problem}.")
+        return (thing.kind,)
+    if plays_target and step.skill == "put":
+        return TARGET_KINDS["sort"]
+    return (TARGET_KINDS if plays_target else OBJECT_KINDS)[step.skill]
 
 
 def _overlap(a: Thing, b: Thing) -> bool:
