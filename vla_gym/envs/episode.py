@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -277,8 +277,8 @@ def _unpacked(row: dict) -> Episode:
 
 def unpack_meaning(row: Mapping[str, Any]) -> Understanding:
     """What `Understanding.to_json` has written; fields that are left out have their defaults."""
-    known = {field.name for field in fields(Understanding)} - {"steps", "avoid", "corrections"}
-    rest: dict[str, Any] = {name: value for name, value in row.items() if name in known}
+    plain = ("answer", "lang", "confidence", "reason")
+    rest: dict[str, Any] = {name: row[name] for name in plain if name in row}
     return Understanding(
         steps=tuple(map(_step_of, row["steps"])),
         avoid=tuple(map(_thing_of, row.get("avoid") or ())),
