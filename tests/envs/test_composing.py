@@ -79,6 +79,8 @@ def test_tasks_are_named_by_family_and_equal_things_are_one_role(steps, avoid, n
         ("open box", "-", "a box cannot be opened"),
         ("push cube > bowl", "-", "pushed onto a mat"),
         ("put brick > mug", "-", "does not fit"),
+        ("lift ball{p=in,ref=mug}", "-", "does not fit in a mug"),
+        ("push box{n=2} > mat", "-", "one box at a time"),
         ("lift cube{c=qwertz}", "-", "'qwertz' is not known"),
         ("lift cube", "cube", "left alone"),
         ("put bowl > bowl", "-", "take hold of a bowl"),

@@ -258,6 +258,10 @@ def _kinds_for(step: SkillStep, thing: Thing, plays_target: bool) -> tuple[str, 
     in_mug = thing.pick == "in" and thing.ref is not None and thing.ref.kind == "mug"
     if in_mug and grasped and not plays_target:
         raise InstructionError("That cannot be done: the gripper does not fit in a mug.")
+    if step.skill in ("push", "slide") and thing.count != 1 and not plays_target:
+        if thing.kind not in (ANY_KIND, *OBJECT_KINDS["lift"]):
+            raise InstructionError(f"Only one {thing.kind} at a time fits on a mat.")
+        return OBJECT_KINDS["lift"] if thing.kind == ANY_KIND else (thing.kind,)
     if thing.kind != ANY_KIND:
         problem = unsuitable(step.skill, thing.kind, plays_target)
         if problem:
