@@ -276,7 +276,6 @@ def test_the_environments_own_sentences_are_not_read_anew(venv, monkeypatch):
 def read_as(monkeypatch, meaning: Understanding) -> None:
     """Let every sentence mean that."""
     monkeypatch.setattr(asking, "understand", lambda text: meaning)
-    monkeypatch.setattr(asking, "can_read", lambda: True)
 
 
 def test_what_no_task_reads_is_read_for_its_meaning(venv, monkeypatch):

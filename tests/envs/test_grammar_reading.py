@@ -44,7 +44,7 @@ def test_every_sentence_that_a_task_writes_is_read_with_its_words(axis):
         ("put the cube in the drawer", "put cube > drawer", "-"),
         ("put the cube in the bowl then put the star on the tray",
          "put cube > bowl ; put star > tray", "-"),
-        ("pick up the frontmost thing", "lift any{p=nearest}", "-"),
+        ("pick up the frontmost thing", "lift any{p=farthest}", "-"),
         ("press the button that is not red", "press button{nc=red}", "-"),
     ],
 )  # fmt: skip

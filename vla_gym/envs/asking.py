@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from vla_gym.errors import MAX_MESSAGE, InstructionError
 from vla_gym.language.canonical import say
-from vla_gym.language.reader_model import READER
 from vla_gym.language.reading import normalised, quoted, understand
 from vla_gym.language.understanding import Understanding
 
@@ -27,22 +26,18 @@ Instruction = str | Understanding | Spoken
 """What the reset option "instruction" can be."""
 
 
-def meaning_of(instruction: Instruction) -> Understanding | None:
-    """What an instruction means; None for words if the reader's weights are not installed.
+def meaning_of(instruction: Instruction) -> Understanding:
+    """What an instruction means.
 
     Args:
         instruction: Words, a meaning, or both.
+
+    Raises:
+        InstructionError: If it is none of these.
     """
     if isinstance(instruction, Understanding):
         return instruction
-    if isinstance(instruction, Spoken):
-        return instruction.meaning
-    return understand(instruction) if can_read() else None
-
-
-def can_read() -> bool:
-    """Whether the reader's weights are installed."""
-    return (READER / "config.json").is_file()
+    return instruction.meaning if isinstance(instruction, Spoken) else understand(instruction)
 
 
 def text_of(instruction: Instruction) -> str:

@@ -238,9 +238,6 @@ class EpisodeSource:
             except InstructionError as error:
                 problem = error
         meaning = meaning_of(asked)
-        if meaning is None:
-            assert problem is not None
-            raise problem
         try:
             episode = composed(meaning, text_of(asked))
         except InstructionError as error:

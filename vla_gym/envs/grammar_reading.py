@@ -20,8 +20,8 @@ from vla_gym.world.logic import Predicate
 from vla_gym.world.predicates import Beside, Opened
 
 Phrases = Mapping[str, NounPhrase]
-_PICKS = {"frontmost": "nearest", "hindmost": "farthest"}
-"""Superlative -> pick, where they differ; the viewer is in front."""
+_PICKS = {"frontmost": "farthest", "hindmost": "nearest"}
+"""Superlative -> pick, where they differ: picks count from the robot, which looks at the viewer."""
 _RARE = 2
 """Most words that the quick look does not know: a rare colour may have two names."""
 _ONE_SKILL = {

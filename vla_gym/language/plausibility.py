@@ -12,7 +12,7 @@ from vla_gym.language.understanding import SkillStep, Understanding
 from vla_gym.language.vocabulary import all_colours, finer_colours
 
 FEATURES = (
-    "constant", "log_p", "weakest", "behind the first", "is act", "colour left out",
+    "constant", "log_p", "weakest", "lead", "is act", "colour left out",
     "colour made up", "kind left out", "kind made up", "no word for a not",
     "no not for a word", "size left out", "size made up", "number left out", "number made up",
     "side left out", "side made up", "steps", "other language", "words",
@@ -28,6 +28,8 @@ _USUAL_TARGETS = {
     "stack": ("cube", "brick", "cylinder", "can", "stone", "puck", "box", "ball", "star", "any"),
     "slide": ("mat", "any"),
 }
+_LEAD = 6.0
+"""Largest difference of log-probabilities that counts."""
 _COLOURS = frozenset((*all_colours(), "grey", "gray"))
 _SAME = {"gray": "grey", "violet": "purple"}
 _SIDE_WORDS = ("left", "right", "behind", "front", "leftmost", "rightmost", "back", "rear")
@@ -42,7 +44,7 @@ class Judged:
 
 
 def features(
-    words: Sequence[str], meaning: Understanding, candidate: Candidate, first: Candidate
+    words: Sequence[str], meaning: Understanding, candidate: Candidate, best_other: float
 ) -> list[float]:
     """The values of `FEATURES`.
 
@@ -50,7 +52,8 @@ def features(
         words: Of the text.
         meaning: One possible meaning.
         candidate: The same as the network wrote it.
-        first: The likeliest one of the network.
+        best_other: Log-probability of the likeliest of the other candidates; minus infinity if
+            there is none.
     """
     said, things = frozenset(words), list(meaning.things())
     english = meaning.lang == "en" and meaning.answer == "act"
@@ -87,12 +90,18 @@ def features(
         len(meaning.steps) - len(set(meaning.steps)),
         sum(_is_odd(step) for step in meaning.steps),
     )
+    lead = max(-_LEAD, min(_LEAD, candidate.log_p - best_other))
     return [
-        1.0, candidate.log_p, candidate.weakest, first.log_p - candidate.log_p,
+        1.0, candidate.log_p, candidate.weakest, lead,
         float(meaning.answer == "act"), *(float(c) * english for c in checks),
         float(len(meaning.steps)), float(meaning.lang != "en"), math.log(1 + len(words)),
         *map(float, odd),
     ]  # fmt: skip
+
+
+def best_other(options: Sequence[tuple[Understanding, Candidate]], candidate: Candidate) -> float:
+    """Log-probability of the likeliest candidate but one; minus infinity if there is no other."""
+    return max((c.log_p for _, c in options if c is not candidate), default=-math.inf)
 
 
 def is_colour(word: str) -> bool:
@@ -129,7 +138,7 @@ def judge(
     """
     judged = []
     for meaning, candidate in options:
-        values = features(words, meaning, candidate, options[0][1])
+        values = features(words, meaning, candidate, best_other(options, candidate))
         score = sum(w * v for w, v in zip(weights, values, strict=True))
         judged.append(Judged(meaning, 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, score))))))
     return sorted(judged, key=lambda j: -j.probability)

@@ -1,4 +1,4 @@
-"""`GrammarPlanner`: plans without a language model, from the grammar of the tasks' sentences."""
+"""`GrammarPlanner`: plans without a language model, from what sentences are understood to mean."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 
+from vla_gym.envs.binding import Binding
+from vla_gym.envs.composed_scenes import bind
+from vla_gym.envs.composing import composition
+from vla_gym.envs.grammar_reading import read_exactly
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES
 from vla_gym.errors import InstructionError
 from vla_gym.language.noun_phrases import NounPhrase, resolve
+from vla_gym.language.reading import understand
 from vla_gym.language.relations import preposition_for
 from vla_gym.planner.plan import MAX_TEXT, Plan
 from vla_gym.planner.requests import PlanRequest, Reply
@@ -27,8 +32,10 @@ GRAMMAR_TASKS: tuple[Task, ...] = tuple(
 class GrammarPlanner:
     """Parses the instruction, resolves its noun phrases, and lays the task's goal out as steps.
 
+    Sentences that no task would write are read by `vla_gym.language.understand`.
+
     Args:
-        tasks: Tasks whose sentences it understands.
+        tasks: Tasks whose own sentences it parses.
     """
 
     name = "grammar"
@@ -60,7 +67,24 @@ class GrammarPlanner:
                     continue
                 plan = _with_prepositions(_plan_for(task, names), scene)
                 return _after_held_object(plan, scene)
+        return _plan_in_own_words(instruction, scene) or Plan(
+            feasible=False, reason=str(error)[:MAX_TEXT]
+        )
+
+
+def _plan_in_own_words(instruction: str, scene: Scene) -> Plan | None:
+    """A plan for a sentence that no task would write; None if its words were understood by one."""
+    if read_exactly(instruction):
+        return None
+    try:
+        made = composition(understand(instruction))
+        if made.absent:
+            raise InstructionError(f"No {made.absent[0].kind} is ever on this table.")
+        played = bind(made, scene.seen(), Binding((), (), {})).played
+    except InstructionError as error:
         return Plan(feasible=False, reason=str(error)[:MAX_TEXT])
+    names = {role: tuple(scene.objects[k].name for k in slots) for role, slots in played.items()}
+    return _after_held_object(_with_prepositions(_plan_for(made.task, names), scene), scene)
 
 
 def _resolve(task: Task, role: str, phrase: NounPhrase, scene: Scene) -> tuple[str, ...]:
