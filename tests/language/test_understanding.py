@@ -14,6 +14,7 @@ from vla_gym.language.meaning_notation import (
     write_steps,
     write_things,
 )
+from vla_gym.language.tongues import OTHER_TONGUES, TONGUES
 from vla_gym.language.understanding import SkillStep, Thing, Understanding
 from vla_gym.pretraining.labelled_sentences import load
 from vla_gym.world.objects import KINDS
@@ -70,6 +71,7 @@ def test_an_answer_goes_with_its_steps():
             "kind": "cube", "colour": None, "size": None, "count": 1, "pick": None, "ref": None,
             "not_colour": None}, "target": None, "side": None}],
         "avoid": [], "lang": "en", "confidence": 1.0, "reason": "", "corrections": (),
+        "found": (),
     }  # fmt: skip
     for wrong in (("act", ()), ("refuse", (lift,)), ("maybe", ())):
         with pytest.raises(InvalidConfigError):
@@ -77,19 +79,10 @@ def test_an_answer_goes_with_its_steps():
 
 
 def test_shipped_sentences_are_labelled_and_each_is_there_once(sentences):
-    assert len(sentences) == 4343
+    assert len(sentences) == 20_251
     assert len({s.text.casefold() for s in sentences}) == len(sentences)
-    assert {s.meaning.lang for s in sentences} == {
-        "en",
-        "de",
-        "fr",
-        "es",
-        "it",
-        "pt",
-        "nl",
-        "zh",
-        "ja",
-    }
+    assert {s.meaning.lang for s in sentences} == {*TONGUES, *OTHER_TONGUES}
+    assert {s.meaning.lang for s in sentences if s.meaning.answer == "act"} == {*TONGUES}
     for s in sentences:
         assert parse_steps(write_steps(s.meaning.steps)) == s.meaning.steps
         for thing in s.meaning.avoid:

@@ -37,16 +37,18 @@ class Double:
     train = eval
 
 
-def test_one_writer_and_some_sentences_of_the_others_are_held_out(sentences):
+def test_one_writer_and_the_validation_folder_are_held_out(sentences):
     train, held = train_reader.split(sentences)
-    assert len(train) + len(held) == len(sentences) and len(held) > 400
-    assert {s.source for s in held} > {train_reader.HELD_OUT_WRITER}
-    assert train_reader.HELD_OUT_WRITER not in {s.source for s in train}
-    assert not {s.text for s in train} & {s.text for s in held}
+    assert len(train) + len(held) == len(sentences) and len(held) == 200
+    assert {s.source for s in held} == {train_reader.HELD_OUT_WRITER}
+    validation = load(train_reader.VALIDATION)
+    assert len(validation) > 500
+    known = {s.text.casefold() for s in sentences}
+    assert not known & {s.text.casefold() for s in validation}
 
 
 def test_right_misread_and_not_acted_on_are_counted(sentences):
-    held = train_reader.split(sentences)[1]
+    held = load(train_reader.VALIDATION)
     result = train_reader.measure(Double(held), held)
     assert all(group["right"] == group["n"] for group in result.values())
     acts = [s for s in held if s.meaning.answer == "act"]

@@ -29,7 +29,7 @@ from vla_gym.world.objects import KINDS
 
 LONGEST_TEXT, LONGEST_REQUEST = 2_000, 120
 """Longer texts are not read: no one sentence is that long."""
-ACT_FROM = 0.5
+ACT_FROM = 0.85
 """Probability of the best meaning from which it is acted on."""
 _SHOWN = 60
 """Characters of a text that messages quote."""
