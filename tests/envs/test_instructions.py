@@ -6,7 +6,7 @@ import pytest
 
 import vla_gym
 from vla_gym.envs.tasks import TASKS
-from vla_gym.errors import InstructionError
+from vla_gym.errors import MAX_MESSAGE, InstructionError
 from vla_gym.language.vocabulary import COLOURS
 from vla_gym.skills import Expert
 
@@ -65,9 +65,11 @@ def test_another_instruction_in_the_same_scene_changes_nothing_else():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("put the rde cube in the bowl", "'rde'"),
-        ("fly to the moon", "'fly'"),
-        ("put the red bowl in the blue bowl", "must be one of"),
+        ("put the xqz cube in the bowl", "'xqz'"),
+        ("fly to the moon", "asks for nothing"),
+        ("put the red bowl in the blue bowl", "cannot take hold of a bowl"),
+        ("lift it", "name the thing"),
+        (7, "not int"),
     ],
 )
 def test_instructions_that_make_no_sense(text, words):
@@ -75,8 +77,9 @@ def test_instructions_that_make_no_sense(text, words):
     with pytest.raises(InstructionError, match=words):
         env.reset(seed=0, options={"instruction": text})
     env.reset(seed=0)
-    with pytest.raises(InstructionError, match="On the table|Did not|must be"):
+    with pytest.raises(InstructionError) as caught:
         env.reset(options={"same_scene": True, "instruction": text})
+    assert len(str(caught.value)) <= MAX_MESSAGE
     env.close()
 
 
@@ -91,6 +94,6 @@ def test_an_instruction_about_an_absent_object():
                 env.unwrapped.vector.episodes[0].binding.specs, strict=True)]
     )  # fmt: skip
     place = f"put the {missing} cube in the red bowl"
-    with pytest.raises(InstructionError, match="fits 0 objects.*On the table"):
+    with pytest.raises(InstructionError, match="There is no .* here. On the table"):
         env.reset(options={"same_scene": True, "instruction": place})
     env.close()

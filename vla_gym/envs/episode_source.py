@@ -55,8 +55,8 @@ class EpisodeRequest:
             raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
         if roles is not None and text is not None:
             raise InvalidConfigError("Give either roles or an instruction, not both.")
-        single = isinstance(text, (str, Understanding, Spoken, type(None)))
-        texts = (text,) * n if single else tuple(text)
+        several = isinstance(text, (Sequence, np.ndarray)) and not isinstance(text, (str, Spoken))
+        texts = tuple(text) if several else (text,) * n
         wanted = (roles,) * n if isinstance(roles, (Mapping, type(None))) else tuple(roles)
         for given in texts:
             if not isinstance(given, (str, Understanding, Spoken, type(None))):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from vla_gym.errors import InstructionError, VlaGymError
 from vla_gym.language.canonical import say
 from vla_gym.language.in_scene import in_scene
-from vla_gym.language.lexicon import ABSENT_NOUNS
+from vla_gym.language.lexicon import ABSENT_NOUNS, kinds_said
 from vla_gym.language.meaning_tokens import from_tokens, split_text
 from vla_gym.language.noun_phrases import SceneObjects
 from vla_gym.language.plausibility import Judged, is_colour, judge
@@ -179,13 +179,18 @@ def _unknown(thing: Thing) -> dict[str, str]:
 def _unknown_word(word: str, sort: str) -> str:
     near = [name for name, _ in nearest_words(word)]
     hint = f" Did you mean {' or '.join(near)}?" if near else " Say it in another word."
-    return f"{quoted(word)} is not known as a {sort}.{hint}"
+    known = "is no word that is known here" if sort == "word" else f"is not known as a {sort}"
+    return f"{quoted(word)} {known}.{hint}"
 
 
 def _what_is_open(judged: list[Judged], text: str) -> str:
     """The meanings that come to mind, as a question."""
+    unknown = [w for w in split_text(text) if w.isalpha() and w.isascii()
+               and w not in reader_model().pieces and not kinds_said(w)]  # fmt: skip
+    lead = f"{_unknown_word(unknown[0], 'word')} " if unknown else ""
     said = dict.fromkeys(say(j.meaning) for j in judged if j.meaning.answer == "act")
     options = [quoted(option) for option in said if option][:2]
     if options:
-        return f"Not sure what {quoted(text)} means: {' or '.join(options)}?"
-    return f"{quoted(text)} leaves open what is meant: name the thing and, if it moves, the place."
+        return f"{lead}Not sure what {quoted(text)} means: {' or '.join(options)}?"
+    remedy = "name the thing and, if it moves, the place"
+    return f"{lead}{quoted(text)} leaves open what is meant: {remedy}."

@@ -21,7 +21,7 @@ _PLACES = (
     "inside", "leftmost", "rightmost", "nearest", "farthest", "closest", "biggest", "smallest",
     "other", "except", "then", "after", "before", "first",
 )  # fmt: skip
-SHORTEST = 4
+SHORTEST = 3
 """Letters of the shortest word that is corrected."""
 
 

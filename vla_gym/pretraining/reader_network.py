@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vla_gym.io import write_json
+from vla_gym.io import replace_text, replacing, write_json
 from vla_gym.language.meaning_order import END
 from vla_gym.language.meaning_tokens import N_NGRAMS, MeaningToken, ngram_ids
 from vla_gym.language.plausibility import FEATURES
@@ -187,7 +187,6 @@ class ReaderNetwork(nn.Module):
             folder: Is created if it is not there.
             weights: Of `vla_gym.language.plausibility.FEATURES`.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         state = {k: v.detach().float() for k, v in self.state_dict().items()}
         steps, scale = int4_of(state.pop("enc.word.weight"))
         stored = {"enc.word.int4": steps[:, 0::2] | steps[:, 1::2] << 4,
@@ -198,8 +197,9 @@ class ReaderNetwork(nn.Module):
                 row = values.abs().amax(1).clamp(min=1e-9) / 127
                 stored[name] = torch.round(values / row[:, None]).to(torch.int8)
                 stored[f"{name}.scale"] = row
-        save_file({k: v.contiguous() for k, v in stored.items()}, folder / READER_WEIGHTS)
-        (folder / READER_PIECES).write_text("\n".join(self.pieces.pieces) + "\n", encoding="utf-8")
+        with replacing(folder / READER_WEIGHTS) as path:
+            save_file({k: v.contiguous() for k, v in stored.items()}, path)
+        replace_text(folder / READER_PIECES, "\n".join(self.pieces.pieces) + "\n")
         config = {
             "names": self.names[:-1], "heads": self.enc.shape.heads,
             "decoder_heads": self.shape.heads, "weights": list(np.round(weights, 4).tolist()),
