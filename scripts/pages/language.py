@@ -58,6 +58,11 @@ def figures() -> str:
                              str(cells[1]), str(cells[2])])  # fmt: skip
         wrong = format_rate(part["misread"], part["n"])
         rows.append([f"{name}: acted on, but wrongly, of all", wrong, "", ""])
+    for name, who in (("carried-out", "the expert"), ("carried-out-tabletop-ppo", "tabletop-ppo")):
+        done = load_json(RESULTS / f"{name}.json")
+        if done:
+            what = f"carried out by {who}, in scenes drawn for what was understood of people-2"
+            rows.append([what, format_rate(*done["rates"]["all"]), "", ""])
     if "grammar" in found:
         g = found["grammar"]
         rows.append(["the tasks' own sentences, all tasks, all axes",

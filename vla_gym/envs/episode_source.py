@@ -49,14 +49,16 @@ class EpisodeRequest:
         Raises:
             InvalidConfigError: If they contradict each other or have the wrong length.
         """
-        text, roles = options.get("instruction"), options.get("roles")
+        text: Any = options.get("instruction")
+        roles = options.get("roles")
         same_scene = bool(options.get("same_scene"))
         if roles is not None and not same_scene:
             raise InvalidConfigError("roles needs same_scene=True: slots belong to a scene.")
         if roles is not None and text is not None:
             raise InvalidConfigError("Give either roles or an instruction, not both.")
-        several = isinstance(text, (Sequence, np.ndarray)) and not isinstance(text, (str, Spoken))
-        texts = tuple(text) if several else (text,) * n
+        texts: tuple[Any, ...] = (text,) * n
+        if isinstance(text, (Sequence, np.ndarray)) and not isinstance(text, (str, Spoken)):
+            texts = tuple(text)
         wanted = (roles,) * n if isinstance(roles, (Mapping, type(None))) else tuple(roles)
         for given in texts:
             if not isinstance(given, (str, Understanding, Spoken, type(None))):

@@ -11,12 +11,12 @@ from dataclasses import replace
 from vla_gym.errors import InstructionError, VlaGymError
 from vla_gym.language.canonical import say
 from vla_gym.language.in_scene import in_scene
-from vla_gym.language.lexicon import ABSENT_NOUNS, kinds_said
+from vla_gym.language.lexicon import ABSENT_NOUNS
 from vla_gym.language.meaning_tokens import from_tokens, split_text
 from vla_gym.language.noun_phrases import SceneObjects
 from vla_gym.language.plausibility import Judged, is_colour, judge
 from vla_gym.language.reader_model import Candidate, ReaderModel, reader_model
-from vla_gym.language.spelling import corrected, nearest_words
+from vla_gym.language.spelling import corrected, known_words, nearest_words
 from vla_gym.language.tongues import (
     OTHER_TONGUES,
     TONGUES,
@@ -185,9 +185,10 @@ def _unknown_word(word: str, sort: str) -> str:
 
 def _what_is_open(judged: list[Judged], text: str) -> str:
     """The meanings that come to mind, as a question."""
-    unknown = [w for w in split_text(text) if w.isalpha() and w.isascii()
-               and w not in reader_model().pieces and not kinds_said(w)]  # fmt: skip
-    lead = f"{_unknown_word(unknown[0], 'word')} " if unknown else ""
+    known = (reader_model().pieces, known_words())
+    words = (w for w in split_text(text) if w.isalpha() and w.isascii())
+    unknown = next((w for w in words if not any(w in some for some in known)), None)
+    lead = f"{_unknown_word(unknown, 'word')} " if unknown else ""
     said = dict.fromkeys(say(j.meaning) for j in judged if j.meaning.answer == "act")
     options = [quoted(option) for option in said if option][:2]
     if options:
