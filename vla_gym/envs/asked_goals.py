@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vla_gym.language.relations import SIDE_WORDS, preposition_for
+from vla_gym.language.canonical import step_words
 from vla_gym.language.understanding import SkillStep
 from vla_gym.skills.striking import STRIKE_LINE
 from vla_gym.world.logic import Each, Predicate
@@ -120,20 +120,9 @@ def step_goal(step: SkillStep, thing: Taken, target: Taken | None) -> StepGoal:
 
 def wording(step: SkillStep, thing: str, target: str | None) -> str:
     """A template of the step's words, with the names of roles in braces."""
-    plain = {
-        "reach": "reach {%s}", "lift": "lift {%s}", "upright": "stand {%s} up",
-        "open": "open {%s}", "close": "close {%s}", "press": "press {%s}",
-    }  # fmt: skip
-    if step.target is None:
-        return plain[step.skill] % thing
-    if step.skill == "beside":
-        side = SIDE_WORDS[step.side][0] if step.side in SIDE_WORDS else "next to"
-        return f"put {{{thing}}} {side} {{{target}}}"
-    if step.skill in ("push", "slide"):
-        return f"{step.skill} {{{thing}}} onto {{{target}}}"
-    if step.skill == "stack":
-        return f"stack {{{thing}}} on {{{target}}}"
-    return f"put {{{thing}}} {preposition_for(step.target.kind)} {{{target}}}"
+    if step.skill == "lift":
+        return f"lift {{{thing}}}"  # the plainest verb; said to policies it is "pick up"
+    return step_words(step, f"{{{thing}}}", f"{{{target}}}")
 
 
 def unsuitable(skill: str, kind: str, plays_target: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vla_gym.language.lexicon import plural
 from vla_gym.language.meaning_order import RELATIVE
 from vla_gym.language.relations import SIDE_WORDS, preposition_for
 from vla_gym.language.understanding import SkillStep, Thing, Understanding
@@ -43,7 +44,7 @@ def say_thing(thing: Thing) -> str:
         lead += (
             [_NUMBERS.get(thing.count, str(thing.count))] if thing.count not in (1, "all") else []
         )
-        words = [*lead, pick, thing.size, thing.colour, _plural(noun) if many else noun]
+        words = [*lead, pick, thing.size, thing.colour, plural(noun) if many else noun]
     if thing.not_colour:
         words += ["that are not" if many and noun != "thing" else "that is not", thing.not_colour]
     if thing.ref is not None and thing.pick in _RELATIONS:
@@ -58,10 +59,13 @@ def without_place(thing: Thing) -> Thing:
 
 def say_step(step: SkillStep) -> str:
     """One step as an instruction, such as "put the red cube in the bowl"."""
-    thing = say_thing(step.object)
+    return step_words(step, say_thing(step.object), step.target and say_thing(step.target))
+
+
+def step_words(step: SkillStep, thing: str, target: str | None) -> str:
+    """A step as an instruction, with given words for its object and its target."""
     if step.target is None:
         return _ONE_THING[step.skill].format(thing)
-    target = say_thing(step.target)
     if step.skill == "beside":
         side = SIDE_WORDS[step.side][0] if step.side in SIDE_WORDS else "next to"
         return f"put {thing} {side} {target}"
@@ -81,9 +85,3 @@ def say(meaning: Understanding) -> str:
 
 
 _NUMBERS: dict[int | str, str] = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
-
-
-def _plural(noun: str) -> str:
-    if noun == "shelf":
-        return "shelves"
-    return noun + ("es" if noun.endswith(("x", "s", "sh", "ch")) else "s")
