@@ -29,6 +29,7 @@ from vla_gym.language.meaning_tokens import COPIED, MeaningToken, from_tokens, s
 from vla_gym.language.plausibility import best_other, features
 from vla_gym.language.reader_model import READER, READER_PIECES, ReaderModel
 from vla_gym.language.reading import meanings_of
+from vla_gym.language.referents import is_known_kind
 from vla_gym.language.understanding import ANSWERS, Understanding
 from vla_gym.language.vocabulary import COLOURS
 from vla_gym.language.wordpieces import WordPieces
@@ -36,7 +37,6 @@ from vla_gym.pretraining.labelled_sentences import SENTENCES, LabelledSentence, 
 from vla_gym.pretraining.reader_network import ReaderNetwork
 from vla_gym.pretraining.sentence_variants import VariantMaker
 from vla_gym.pretraining.text_encoder import EncoderShape, TextEncoder, encoder_folder
-from vla_gym.world.objects import KINDS
 
 HELD_OUT_WRITER = "english-10"
 VALIDATION = SENTENCES / "validation"
@@ -102,7 +102,7 @@ def settled(meaning: Understanding) -> Understanding:
     """What is done about a meaning: a request for an object that the table never has is refused."""
     objects = [t for s in meaning.steps for thing in (s.object, s.target) if thing
                for t in thing.chain()]  # fmt: skip
-    return meaning if all(t.kind in KINDS or t.kind == "any" for t in objects) else UNREADABLE
+    return meaning if all(is_known_kind(t.kind) for t in objects) else UNREADABLE
 
 
 def is_right(label: Understanding, got: Understanding) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from vla_gym.language.lexicon import ALL_WORDS, NOT_WORDS, NUMBERS, SIZES_SAID, kinds_said
 from vla_gym.language.reader_model import Candidate
+from vla_gym.language.referents import is_known_colour
 from vla_gym.language.understanding import SkillStep, Understanding
-from vla_gym.language.vocabulary import all_colours, finer_colours
+from vla_gym.language.vocabulary import all_colours
 
 FEATURES = (
     "constant", "log_p", "weakest", "lead", "is act", "colour left out",
@@ -85,7 +86,7 @@ def features(
         sides and not sided, sided and not sides,
     )  # fmt: skip
     odd = (
-        sum(bool(c) and not is_colour(c) for t in things for c in (t.colour, t.not_colour)),
+        sum(bool(c) and not is_known_colour(c) for t in things for c in (t.colour, t.not_colour)),
         sum(_to_itself(step) for step in meaning.steps),
         len(meaning.steps) - len(set(meaning.steps)),
         sum(_is_odd(step) for step in meaning.steps),
@@ -102,11 +103,6 @@ def features(
 def best_other(options: Sequence[tuple[Understanding, Candidate]], candidate: Candidate) -> float:
     """Log-probability of the likeliest candidate but one; minus infinity if there is no other."""
     return max((c.log_p for _, c in options if c is not candidate), default=-math.inf)
-
-
-def is_colour(word: str) -> bool:
-    """Whether a word, or several, name a colour."""
-    return word == "grey" or word in all_colours() or word in finer_colours()
 
 
 def _to_itself(step: SkillStep) -> bool:

@@ -14,8 +14,9 @@ from vla_gym.language.in_scene import in_scene
 from vla_gym.language.lexicon import ABSENT_NOUNS
 from vla_gym.language.meaning_tokens import from_tokens, split_text
 from vla_gym.language.noun_phrases import SceneObjects
-from vla_gym.language.plausibility import Judged, is_colour, judge
+from vla_gym.language.plausibility import Judged, judge
 from vla_gym.language.reader_model import Candidate, ReaderModel, reader_model
+from vla_gym.language.referents import is_known_colour, is_known_kind
 from vla_gym.language.spelling import corrected, known_words, nearest_words
 from vla_gym.language.tongues import (
     OTHER_TONGUES,
@@ -163,7 +164,7 @@ def _problem(meaning: Understanding, judged: list[Judged], text: str) -> dict[st
 
 def _unknown(thing: Thing) -> dict[str, str]:
     """Answer and reason for a thing with a noun or a colour that the table does not have."""
-    if thing.kind not in KINDS and thing.kind != "any":
+    if not is_known_kind(thing.kind):
         if all(
             word in reader_model().pieces or word in ABSENT_NOUNS for word in thing.kind.split()
         ):
@@ -171,7 +172,7 @@ def _unknown(thing: Thing) -> dict[str, str]:
             reason = f"No {quoted(thing.kind)} is ever on this table; there are: {kinds}."
             return {"answer": "refuse", "reason": reason}
         return {"answer": "ask", "reason": _unknown_word(thing.kind, "thing")}
-    if thing.colour and not is_colour(thing.colour):
+    if thing.colour and not is_known_colour(thing.colour):
         return {"answer": "ask", "reason": _unknown_word(thing.colour, "colour")}
     return {}
 
