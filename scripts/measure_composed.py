@@ -25,7 +25,7 @@ import tyro
 from vla_gym.agents.policies.registry import policy_factory
 from vla_gym.envs.asking import Spoken
 from vla_gym.envs.composing import composition
-from vla_gym.envs.episode import Episode, unpack_meaning
+from vla_gym.envs.episode import Episode
 from vla_gym.envs.registration import make_vec
 from vla_gym.errors import InstructionError
 from vla_gym.evaluation.statistics import wilson
@@ -88,7 +88,9 @@ def main(config: ComposedMeasurement) -> None:
 
 def _scenes(config: ComposedMeasurement) -> tuple[list[tuple[Spoken, int]], Counter[str]]:
     """Requests that scenes can be drawn for, with their seeds; and why others cannot be done."""
-    requests = [s for s in _load(config.sentences) if config.language in ("", s.meaning.lang)]
+    requests = [
+        s for s in load_requests(config.sentences) if config.language in ("", s.meaning.lang)
+    ]
     rng = np.random.default_rng(config.seed)
     if config.sample:
         order = rng.permutation(len(requests))[: config.sample]
@@ -141,12 +143,17 @@ def _sort_of(meaning: Understanding) -> str:
     return first.skill + group + (" avoiding" if meaning.avoid else "")
 
 
-def _load(path: Path) -> list[Spoken]:
+def load_requests(path: Path) -> list[Spoken]:
+    """The labelled sentences of a folder or a file that ask for something to be done."""
     if path.is_dir():
         rows = [Spoken(s.text, s.meaning) for s in load(path)]
     else:
         data: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        rows = [Spoken(row["text"], unpack_meaning(row)) for row in data if row["answer"] == "act"]
+        rows = [
+            Spoken(row["text"], Understanding.from_json(row))
+            for row in data
+            if row["answer"] == "act"
+        ]
     return [s for s in rows if s.meaning.answer == "act"]
 
 

@@ -229,9 +229,14 @@ def _odd_texts(n: int, rng: np.random.Generator) -> Iterator[str]:
         yield next(kind for share, kind in kinds.items() if draw < share)()
 
 
+def load_figures(path: Path) -> dict[str, Any]:
+    """Figures that were measured before; none if there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def main(config: LanguageMeasurement) -> None:
     """Measure the parts asked for and write the figures."""
-    figures = json.loads(config.out.read_text()) if config.out.is_file() else {}
+    figures = load_figures(config.out)
     parts: dict[str, Callable[[], Any]] = {
         "people": lambda: {**figures.get("people", {}),
                            **{p.stem: people(p, config.worst) for p in config.people}},

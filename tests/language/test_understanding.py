@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -105,3 +106,26 @@ def test_a_bad_line_is_named(tmp_path):
     (tmp_path / "a.tsv").write_text("lift it\tact\tlift cube > mat\t-\ten\tplain\n")
     with pytest.raises(InvalidConfigError, match="line 1: Skill 'lift' takes no target"):
         load(tmp_path)
+
+
+def test_a_meaning_survives_json():
+    cube = Thing("cube", "red", "small", 2, "nearest", Thing("mug", not_colour="blue"))
+    steps = (SkillStep("beside", cube, Thing("bowl"), "left"), SkillStep("press", Thing("button")))
+    meaning = Understanding("act", steps, (Thing("bottle", count="all"),), "de", 0.9)
+    again = Understanding.from_json(json.loads(json.dumps(meaning.to_json())))
+    assert again == meaning and again.confidence == 0.9
+
+
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        ({"answer": "act", "steps": [{"skill": "lift"}]}, "object"),
+        ({"answer": "act", "steps": [{"skill": "lift", "object": {"colour": "red"}}]}, "kind"),
+        ({"answer": "act", "steps": [{"skill": "fly", "object": {"kind": "cube"}}]}, "fly"),
+        ({"answer": "act", "steps": "lift"}, "meaning"),
+        ({}, "answer"),
+    ],
+)
+def test_other_json_is_refused(row, word):
+    with pytest.raises(VlaGymError, match=word):
+        Understanding.from_json(row)

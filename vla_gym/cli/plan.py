@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import tyro
 
 from vla_gym.agents.policies.registry import policy_factory
+from vla_gym.cli.language_model import ModelConfig, make_client
 from vla_gym.errors import InvalidConfigError
 from vla_gym.io import write_json
 from vla_gym.planner.check import THRESHOLD, Embodiment
@@ -27,36 +27,6 @@ from vla_gym.planner.measure import PlanResult, measure
 from vla_gym.planner.requests import Planner
 from vla_gym.safety.approval import ask_keyboard
 from vla_gym.world.objects import KINDS
-
-
-@dataclass
-class ModelConfig:
-    """A language model behind an OpenAI-compatible server."""
-
-    name: str = ""
-    """Name of the model on the server."""
-    base_url: str | None = None
-    """Address of the server, for example http://localhost:11434/v1; None means OpenAI's."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable with the API key; local servers need none."""
-    prompting: Literal["zero-shot", "few-shot", "step-by-step"] = "zero-shot"
-    """Without examples, with examples, or with reasoning before the plan."""
-    picture: bool = False
-    """Send the camera image too; needs a vision-language model."""
-    structured: Literal["json_schema", "json_object", "none"] = "json_schema"
-    """How the server is made to keep to the schema."""
-    timeout: float = 60.0
-    """Timeout of a call [s]."""
-    retries: int = 2
-    """Maximum number of repetitions of a failed call."""
-    max_tokens: int = 1200
-    """Maximum length of an answer [tokens]."""
-    price_in: float = 0.0
-    """Price of a million prompt tokens [USD]."""
-    price_out: float = 0.0
-    """Price of a million completion tokens [USD]."""
-    cache: Path | None = None
-    """Folder for a cache of answers."""
 
 
 @dataclass
@@ -131,25 +101,10 @@ def make_planner(config: PlanConfig) -> tuple[Planner, Callable[[], None]]:
         from vla_gym.planner.grammar import GrammarPlanner
 
         return GrammarPlanner(), lambda: None
-    from vla_gym.planner.client import ChatClient, ChatSettings
     from vla_gym.planner.llm import LanguagePlanner
 
-    m, close = config.model, lambda: None
-    url, name = m.base_url, m.name
-    if config.planner == "local":
-        from vla_gym.planner.local import LocalServer
-
-        server = LocalServer().start()
-        url, name, close = server.base_url, server.model, server.stop
-    if not name:
-        raise InvalidConfigError(
-            "No model is given. Name it with --model.name, and its server with --model.base-url."
-        )
-    settings = ChatSettings(
-        name, url, os.environ.get(m.api_key_env), m.structured, m.timeout, m.retries, m.max_tokens,
-        m.price_in, m.price_out, m.cache,
-    )  # fmt: skip
-    planner = LanguagePlanner(ChatClient(settings), m.prompting, m.picture)
+    client, close = make_client(config.model, local=config.planner == "local")
+    planner = LanguagePlanner(client, config.model.prompting, config.model.picture)
     return planner, close
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 import tyro
 
+from vla_gym.cli.language_model import ServedModel, make_client
 from vla_gym.errors import InstructionError, InvalidConfigError
 from vla_gym.language.canonical import say
 from vla_gym.language.reading import normalised, quoted, understand
 from vla_gym.language.understanding import Understanding
+
+Read = Callable[[str], Understanding]
 
 
 @dataclass
@@ -31,6 +34,11 @@ class UnderstandConfig:
     file: Path | None = None
     """Read sentences from this file: a JSON list or JSON lines with the field "text" (or plain
     strings), or any other text file with one sentence a line."""
+    reader: Literal["embedded", "llm", "local"] = "embedded"
+    """Who reads: the network that comes with the package; a language model behind the server given
+    by --model; or llama.cpp with a small model from a package."""
+    model: ServedModel = field(default_factory=ServedModel)
+    """The language model."""
     json: bool = False
     """Print one JSON object a sentence instead of words: answer, steps, avoid, lang, confidence,
     reason, corrections, error."""
@@ -39,24 +47,38 @@ class UnderstandConfig:
 def main(args: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     config = tyro.cli(UnderstandConfig, args=list(args), prog="vla-gym understand")
-    for sentence in _sentences(config):
-        print(json.dumps(as_json(sentence), ensure_ascii=False) if config.json
-              else as_words(sentence), flush=config.file is None)  # fmt: skip
+    read, close = make_reader(config)
+    try:
+        for sentence in _sentences(config):
+            print(json.dumps(as_json(sentence, read), ensure_ascii=False) if config.json
+                  else as_words(sentence, read), flush=config.file is None)  # fmt: skip
+    finally:
+        close()
     return 0
 
 
-def as_json(sentence: Any) -> dict[str, Any]:
+def make_reader(config: UnderstandConfig) -> tuple[Read, Callable[[], None]]:
+    """What reads sentences, and a function that frees it."""
+    if config.reader == "embedded":
+        return understand, lambda: None
+    client, close = make_client(config.model, local=config.reader == "local")
+    from vla_gym.planner.llm_reader import LanguageModelReader
+
+    return LanguageModelReader(client).understand, close
+
+
+def as_json(sentence: Any, read: Read = understand) -> dict[str, Any]:
     """A sentence's meaning as plain values; "error" holds the message if it cannot be read."""
     try:
-        return {**understand(sentence).to_json(), "error": None}
+        return {**read(sentence).to_json(), "error": None}
     except InstructionError as error:
         refused = Understanding("refuse", confidence=1.0, reason=str(error))
         return {**refused.to_json(), "error": str(error)}
 
 
-def as_words(sentence: str) -> str:
+def as_words(sentence: str, read: Read = understand) -> str:
     """A sentence and below it what is understood."""
-    meaning = understand(sentence)
+    meaning = read(sentence)
     doing = say(meaning) if meaning.answer == "act" else f"{meaning.answer}: {meaning.reason}"
     lines = [quoted(normalised(sentence)), f"  {doing}"]
     changed = ", ".join(f"{said} for {meant}" for said, meant in meaning.corrections)

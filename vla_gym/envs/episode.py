@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -19,7 +18,7 @@ from vla_gym.envs.task import Axes, Task
 from vla_gym.errors import InstructionError, InvalidConfigError, PlacementError
 from vla_gym.geometry.rotations import quat_to_mat
 from vla_gym.language.noun_phrases import NounPhrase, resolve
-from vla_gym.language.understanding import SkillStep, Thing, Understanding
+from vla_gym.language.understanding import Understanding
 from vla_gym.world.objects import KINDS, ObjectSpec
 from vla_gym.world.visuals import Visuals
 
@@ -268,36 +267,11 @@ def _unpacked(row: dict) -> Episode:
         {name: NounPhrase(**phrase) for name, phrase in b["spoken"].items()},
     )
     looks: dict = {k: tuple(v) if isinstance(v, list) else v for k, v in row["looks"].items()}
-    meaning = unpack_meaning(row["meaning"]) if "meaning" in row else None
+    meaning = Understanding.from_json(row["meaning"]) if "meaning" in row else None
     return Episode(
         binding, np.array(row["pos"]), np.array(row["quat"]), row["instruction"], row["task"],
         Visuals(**looks), row["move_at"], tuple(row["move_to"]), meaning,
     )  # fmt: skip
-
-
-def unpack_meaning(row: Mapping[str, Any]) -> Understanding:
-    """What `Understanding.to_json` has written; fields that are left out have their defaults."""
-    plain = ("answer", "lang", "confidence", "reason")
-    rest: dict[str, Any] = {name: row[name] for name in plain if name in row}
-    return Understanding(
-        steps=tuple(map(_step_of, row["steps"])),
-        avoid=tuple(map(_thing_of, row.get("avoid") or ())),
-        corrections=tuple(map(tuple, row.get("corrections") or ())),
-        **rest,
-    )
-
-
-def _step_of(row: Mapping[str, Any]) -> SkillStep:
-    target = row.get("target")
-    return SkillStep(
-        row["skill"], _thing_of(row["object"]), _thing_of(target) if target else None,
-        row.get("side"),
-    )  # fmt: skip
-
-
-def _thing_of(row: Mapping[str, Any]) -> Thing:
-    ref = row.get("ref")
-    return Thing(**{**row, "count": row.get("count") or 1, "ref": _thing_of(ref) if ref else None})
 
 
 def graspable(episode: Episode, n_slots: int) -> NDArray[np.bool_]:

@@ -83,7 +83,7 @@ class ReaderModel:
         self.pieces = WordPieces.load(folder / READER_PIECES)
         stored = load_file(folder / READER_WEIGHTS)
         self._embedding = stored.pop("enc.word.int4"), stored.pop("enc.word.scale")
-        self._w = _unpacked(stored)
+        self._w = unpacked(stored)
         self._n_ids = len(self._w["enc.ngram.weight"])
         self._w["enc.ngram.weight"][0] = 0.0  # id 0 is padding
         self._linears, self._norms = _layers(self._w)
@@ -148,19 +148,12 @@ class ReaderModel:
         Args:
             words: From `vla_gym.language.meaning_tokens.split_text`.
             width: Meanings followed side by side.
-            sure: If each token of the first one is at least this likely, no other is looked for.
+            sure: Only one is followed as long as each of its tokens is at least this likely.
 
         Returns:
             1 to `width` meanings; none if all would be longer than `MAX_TOKENS`.
         """
-        memory = self._encode(words)
-        first = self._search(memory, 1)
-        if width == 1 or (first and first[0].weakest > math.log(sure)):
-            return first
-        return self._search(memory, width)
-
-    def _search(self, memory: _Memory, width: int) -> list[Candidate]:
-        start = len(self.names)
+        memory, start = self._encode(words), len(self.names)
         beams, done = [_Beam([start], MeaningOrder())], []
         shape = (len(self._decoder), 2, 1, self.decoder_heads, 0, memory.keys[0].shape[2])
         past = np.zeros(shape, np.float32)
@@ -172,7 +165,8 @@ class ReaderModel:
                 if not allowed.any():
                     continue
                 log_p = _log_softmax(np.where(allowed, scores[row], _LOW))
-                for token in np.argsort(-log_p)[:width].tolist():
+                alone = len(beams) == 1 and not done and log_p.max() > math.log(sure)
+                for token in np.argsort(-log_p)[: 1 if alone else width].tolist():
                     if log_p[token] > _LOW / 2:
                         options.append((beam.log_p + float(log_p[token]), row, token, log_p[token]))
             options.sort(key=lambda option: -option[0])
@@ -260,7 +254,7 @@ def reader_model(folder: Path = READER) -> ReaderModel:
     return ReaderModel(folder)
 
 
-def _unpacked(stored: dict[str, NDArray]) -> dict[str, NDArray]:
+def unpacked(stored: dict[str, NDArray]) -> dict[str, NDArray]:
     """Tensors as floats; those of 8 bits have a scale for each row beside them."""
     weights = {}
     for name, values in stored.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from vla_gym.errors import InstructionError, VlaGymError
@@ -106,22 +106,40 @@ def _understand(text: str) -> Understanding:
         exact = reader(text)
         if exact is not None:
             return exact
-    return _learnt(text, words)
+    return learnt_meaning(text)
 
 
-def _learnt(text: str, words: list[str]) -> Understanding:
-    """What the network reads, its meanings weighed against the words."""
-    model = reader_model()
+def learnt_meaning(text: str, model: ReaderModel | None = None) -> Understanding:
+    """What a network reads, its meanings weighed against the words.
+
+    Args:
+        text: As `normalised`.
+        model: The network; None for the one that comes with the package.
+    """
+    model, words = model or reader_model(), split_text(text)
     judged = _judged(model, words)
     fixed, changed = corrected(words, model.pieces)
     if changed and (not judged or judged[0].meaning.lang == "en"):
         judged = _judged(model, fixed) or judged
     else:
         changed = {}
+    return settled(judged, text, changed)
+
+
+def settled(
+    judged: Sequence[Judged], text: str, corrections: Mapping[str, str] | None = None
+) -> Understanding:
+    """What is done about a text: its best meaning, or why that is not acted on.
+
+    Args:
+        judged: The meanings that it may have, the most probable first.
+        text: As it was said.
+        corrections: Words that were taken for others.
+    """
     if not judged:
         return Understanding("ask", reason=f"The meaning of {quoted(text)} was not found.")
-    best = judged[0]
-    meaning = replace(best.meaning, confidence=best.probability, corrections=tuple(changed.items()))
+    best, changed = judged[0], tuple((corrections or {}).items())
+    meaning = replace(best.meaning, confidence=best.probability, corrections=changed)
     problem = _problem(meaning, judged, text)
     return meaning if not problem else replace(meaning, steps=(), avoid=(), **problem)
 
@@ -141,7 +159,7 @@ def _judged(model: ReaderModel, words: Sequence[str]) -> list[Judged]:
     return judge(words, meanings_of(model, words), model.weights)
 
 
-def _problem(meaning: Understanding, judged: list[Judged], text: str) -> dict[str, str]:
+def _problem(meaning: Understanding, judged: Sequence[Judged], text: str) -> dict[str, str]:
     """Answer and reason where a meaning is not to be acted on; nothing where it is."""
     if meaning.lang not in TONGUES:
         name = OTHER_TONGUES.get(meaning.lang, "another language")
@@ -184,7 +202,7 @@ def _unknown_word(word: str, sort: str) -> str:
     return f"{quoted(word)} {known}.{hint}"
 
 
-def _what_is_open(judged: list[Judged], text: str) -> str:
+def _what_is_open(judged: Sequence[Judged], text: str) -> str:
     """The meanings that come to mind, as a question."""
     known = (reader_model().pieces, known_words())
     words = (w for w in split_text(text) if w.isalpha() and w.isascii())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -124,3 +124,35 @@ class Understanding:
         """As plain dictionaries, lists and strings."""
         return {**asdict(self), "steps": [asdict(step) for step in self.steps],
                 "avoid": [asdict(thing) for thing in self.avoid]}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Understanding:
+        """What `to_json` has written, without `found`; fields left out have their defaults.
+
+        Raises:
+            InvalidConfigError: If it is not of that form.
+            UnknownNameError: If a skill, size, pick or side is unknown.
+        """
+        plain = ("answer", "lang", "confidence", "reason")
+        try:
+            return cls(
+                steps=tuple(map(_step_of, row.get("steps") or ())),
+                avoid=tuple(map(_thing_of, row.get("avoid") or ())),
+                corrections=tuple(map(tuple, row.get("corrections") or ())),
+                **{name: row[name] for name in plain if name in row},
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise InvalidConfigError(f"This is no meaning of a sentence: {error}.") from error
+
+
+def _step_of(row: Mapping[str, Any]) -> SkillStep:
+    target = row.get("target")
+    return SkillStep(
+        row["skill"], _thing_of(row["object"]), _thing_of(target) if target else None,
+        row.get("side"),
+    )  # fmt: skip
+
+
+def _thing_of(row: Mapping[str, Any]) -> Thing:
+    ref = row.get("ref")
+    return Thing(**{**row, "count": row.get("count") or 1, "ref": _thing_of(ref) if ref else None})
