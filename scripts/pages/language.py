@@ -144,17 +144,15 @@ def sentences() -> str:
 
 
 def readers() -> str:
-    """Readers compared on the sentences held out of training."""
+    """Readers compared on the sentences to choose by."""
     rows = []
-    for path in sorted(RESULTS.glob("reader*.json")):
-        figures_of = load_json(path) or {}
-        held = figures_of["held_out"]
-        cells = [format_rate(held[g]["right"], held[g]["n"])
-                 for g in ("English: act", "other languages: act")]  # fmt: skip
-        rows.append([figures_of.get("encoder", "scratch"), f"{figures_of['parameters']:,}",
-                     f"{figures_of['variants']:,}", *cells])  # fmt: skip
-    return table(("encoder", "parameters", "variants seen", "English, exactly as labelled",
-                  "other languages"), rows)  # fmt: skip
+    for name, part in (load_json(RESULTS / "readers.json") or {}).items():
+        groups = part["groups"]
+        cells = [format_rate(groups[g].get("right", 0), groups[g]["n"])
+                 for g in ("English: act", "other languages: act") if g in groups]  # fmt: skip
+        wrong = format_rate(part["misread"], part["n"])
+        rows.append([name, *cells, wrong])
+    return table(("reader", "English understood", "other languages", "misread, of all"), rows)
 
 
 def misses() -> str:

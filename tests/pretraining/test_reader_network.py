@@ -94,6 +94,19 @@ def test_numpy_reads_the_saved_network_as_torch_does(trained, model):
         assert torch.tensor(first.log_p).exp().item() == pytest.approx(p, abs=0.1)
 
 
+def test_a_saved_network_can_be_trained_further(trained, tmp_path):
+    trained.save(tmp_path)
+    again = ReaderNetwork.load(tmp_path).eval()
+    for (tokens, p), (same, q) in zip(trained.read(WORDS), again.read(WORDS), strict=True):
+        assert tokens == same and p == pytest.approx(q, abs=0.05)
+    assert again.names == trained.names and not again.enc.word.weight.requires_grad
+    again.train().loss(WORDS, TOKENS).backward()
+    again.save(tmp_path / "again")
+    twice = ReaderNetwork.load(tmp_path / "again").state_dict()
+    for name, values in again.state_dict().items():  # nothing is lost the second time
+        assert torch.allclose(values, twice[name], atol=1e-6), name
+
+
 @pytest.mark.parametrize("words", [*WORDS, ["red", "red", "lift"], ["xyz"], ["spoon"] * 200])
 def test_every_meaning_that_numpy_writes_can_be_read(model, words):
     found = model.read(words, width=4, sure=1.1)

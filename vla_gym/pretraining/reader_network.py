@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -25,9 +27,10 @@ from vla_gym.language.reader_model import (
     READER_CONFIG,
     READER_PIECES,
     READER_WEIGHTS,
+    unpacked,
 )
 from vla_gym.language.wordpieces import WordPieces
-from vla_gym.pretraining.text_encoder import N_IDS, TextEncoder, int4_of
+from vla_gym.pretraining.text_encoder import N_IDS, EncoderShape, TextEncoder, from_int4, int4_of
 
 _NEVER = -1e9
 _SMALL = 20_000
@@ -78,6 +81,36 @@ class ReaderNetwork(nn.Module):
         self.decoder = nn.TransformerDecoder(layer, s.layers, nn.LayerNorm(s.width))
         self.copy_query = nn.Linear(s.width, s.width)
         self.dropout = nn.Dropout(s.dropout)
+
+    @classmethod
+    def load(cls, folder: Path) -> ReaderNetwork:
+        """A network that `save` has written, as exact as its 4 and 8 bits are, to train on.
+
+        Args:
+            folder: Holds the three files.
+        """
+        config = json.loads((folder / READER_CONFIG).read_text(encoding="utf-8"))
+        stored = load_file(folder / READER_WEIGHTS)
+        packed = torch.from_numpy(stored.pop("enc.word.int4"))
+        scale = torch.from_numpy(stored.pop("enc.word.scale"))
+        steps = torch.stack([packed & 15, packed >> 4], dim=-1).flatten(1)
+        state = {k: torch.from_numpy(v) for k, v in unpacked(stored).items()}
+        state["enc.word.weight"] = from_int4(steps, scale)
+        pieces = WordPieces.load(folder / READER_PIECES)
+        up = state["enc.layers.0.up.weight"]
+        encoder = EncoderShape(
+            len(pieces.pieces), _count(state, "enc.layers"), up.shape[1], config["heads"],
+            up.shape[0], len(state["enc.pos.weight"]),
+        )  # fmt: skip
+        decoder = DecoderShape(
+            state["tokens.weight"].shape[1], config["decoder_heads"],
+            _count(state, "decoder.layers"), len(state["decoder.layers.0.linear1.weight"]),
+        )  # fmt: skip
+        network = cls(config["names"], pieces, TextEncoder(encoder), decoder)
+        network.load_state_dict(state)
+        network.enc.word.weight.requires_grad_(False)
+        network.enc.pos.weight.requires_grad_(False)
+        return network
 
     def batch_words(self, texts: Sequence[Sequence[str]]) -> tuple[Tensor, ...]:
         """The input of `encode` for b texts of at most w words, t pieces.
@@ -205,3 +238,9 @@ class ReaderNetwork(nn.Module):
             "decoder_heads": self.shape.heads, "weights": list(np.round(weights, 4).tolist()),
         }  # fmt: skip
         write_json(folder / READER_CONFIG, config)
+
+
+def _count(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many layers there are whose names begin so."""
+    places = prefix.count(".") + 1
+    return 1 + max(int(k.split(".")[places]) for k in state if k.startswith(f"{prefix}."))

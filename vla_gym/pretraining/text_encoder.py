@@ -199,5 +199,9 @@ def int4_of(table: Tensor) -> tuple[Tensor, Tensor]:
 
 def as_int4(table: Tensor) -> Tensor:
     """A table as it will be after `int4_of`."""
-    steps, scale = int4_of(table)
-    return (steps.float() - 7.5) * scale.repeat_interleave(INT4_GROUP, dim=1)
+    return from_int4(*int4_of(table))
+
+
+def from_int4(steps: Tensor, scale: Tensor) -> Tensor:
+    """The table of which `int4_of` has made these."""
+    return (steps.float() - 7.5) * scale.float().repeat_interleave(INT4_GROUP, dim=1)
