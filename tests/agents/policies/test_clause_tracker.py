@@ -61,3 +61,41 @@ def test_features_switch_to_the_next_objects_at_once():
     source.clauses.clause[0] = 0
     features.load_state_dict(state)
     assert source.clauses.clause[0] == 1
+
+
+HERE, THERE = [[0.5, 0.1], [0.5, -0.1]], [[0.5, 0.1], [0.58, 0.1]]
+DOWN, UP, ASIDE = [0.5, 0.1, 0.03], [0.5, 0.1, 0.2], [0.42, 0.1, 0.03]
+
+
+@pytest.mark.parametrize(
+    ("text", "xy", "path", "goes_on"),
+    [
+        ("pick up the cube, then close the drawer", HERE, [(DOWN, 0.04), (UP, 0.04)], True),
+        ("pick up the cube, then close the drawer", HERE, [(DOWN, 0.08), (UP, 0.08)], False),
+        ("press the button, then pick up the cube", HERE, [(DOWN, 0.02)] * 3, True),
+        ("press the button, then pick up the cube", HERE, [(UP, 0.02)] * 3, False),
+        ("open the drawer, then pick up the cube", HERE, [(DOWN, 0.03), (ASIDE, 0.03)], True),
+        ("open the drawer, then pick up the cube", HERE, [(DOWN, 0.03)] * 3, False),
+        ("stand the mug up, then pick up the cube", HERE, [(DOWN, 0.04), (UP, 0.08)], True),
+        ("stand the mug up, then pick up the cube", HERE, [(DOWN, 0.08), (UP, 0.08)], False),
+        ("put the cube left of the mug, then pick up the star", THERE, [(DOWN, 0.04), (UP, 0.08)],
+         True),
+        ("put the cube in the bowl, then pick up the star", THERE, [(DOWN, 0.04), (UP, 0.08)],
+         False),
+        ("push the cube onto the mat, then pick up the star", TOGETHER, [(DOWN, 0.02)], True),
+        ("push the cube onto the mat, then pick up the star", HERE, [(DOWN, 0.02)], False),
+    ],
+)  # fmt: skip
+def test_what_done_means_depends_on_the_verb(text, xy, path, goes_on):
+    tracker, here = ClauseTracker(1), np.array([0])
+    for tcp, width in path:
+        tracker.update([text], here, np.array([xy]), 0.025, body(tcp, width))
+    assert bool(tracker.clause[0]) == goes_on
+
+
+def test_what_was_gripped_in_one_clause_does_not_count_in_the_next():
+    text = "stand the mug up, then stand the can up, then pick up the cube"
+    tracker, here = ClauseTracker(1), np.array([0])
+    for tcp, width in [(DOWN, 0.04), (UP, 0.08), (UP, 0.08)]:
+        tracker.update([text], here, np.array([HERE]), 0.025, body(tcp, width))
+    assert tracker.clause[0] == 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_gym.agents.policies.clip_source import ClipSource, heard_verbs
+from vla_gym.agents.policies.clause_tracker import heard_verbs
+from vla_gym.agents.policies.clip_source import ClipSource
 from vla_gym.envs.episode import Episode
 from vla_gym.envs.grammar_reading import heard_clauses
 from vla_gym.envs.tasks import MIXTURES

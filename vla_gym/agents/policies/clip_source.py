@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.agents.policies.clause_tracker import ClauseTracker
+from vla_gym.agents.policies.clause_tracker import VERB_IDS, ClauseTracker, heard_verbs
 from vla_gym.agents.policies.detections import Detections
 from vla_gym.agents.policies.head_spec import Blind
-from vla_gym.envs.composing import compose
-from vla_gym.envs.grammar_reading import heard_clauses
 from vla_gym.envs.observation import PROPRIO_TAIL
-from vla_gym.errors import InstructionError
-from vla_gym.language.reading import understand
-from vla_gym.skills import VERBS, verb_of
+from vla_gym.skills import VERBS
 from vla_gym.vlm.camera_tracker import CameraTracker
 from vla_gym.vlm.roles import ROLES
 from vla_gym.vlm.verb_reader import VerbReader
-from vla_gym.world.logic import InOrder
 
 GRASP_PLANE_M = 0.025
 """Height of the plane that pixels are projected on: half the height of the small objects [m]."""
 SURE = 0.6
 """Confidence from which an object chosen by a comparison is followed, not compared again."""
-_VERB_IDS = {verb: i for i, verb in enumerate(VERBS)}
 NEUTRAL_INSTRUCTION = "put the thing into the other thing"
 """What a policy blind to its instruction is given instead; it names no object."""
 
@@ -70,8 +63,7 @@ class ClipSource:
             "camera_cov": self.camera.cov,
             "camera_odds": self.camera.odds,
             "chosen": self.chosen,
-            "clause": self.clauses.clause,
-            "moved_on": self.clauses.moved_on,
+            **self.clauses.memory,
         }
 
     def locate(
@@ -117,28 +109,10 @@ class ClipSource:
         for i, (text, clause) in enumerate(zip(instructions, self.clauses.clause, strict=True)):
             verbs = heard_verbs(text)
             if verbs:
-                rows[i, _VERB_IDS[verbs[min(clause, len(verbs) - 1)]]] = 1.0
+                rows[i, VERB_IDS[verbs[min(clause, len(verbs) - 1)]]] = 1.0
             elif self._verbs is not None:
                 rows[i] = self._verbs.read([text])[0]
         return rows
-
-
-@functools.lru_cache(maxsize=4096)
-def heard_verbs(text: str) -> tuple[str, ...]:
-    """The verb of each clause of an instruction that is understood; empty for others.
-
-    Things that are put somewhere one after the other are one deed, "several", as in training.
-    """
-    try:
-        goal = compose(understand(text)).goal
-    except InstructionError:
-        return ()
-    goals = goal.facts if isinstance(goal, InOrder) else (goal,)
-    verbs = [verb_of(goal) for goal in goals]
-    if len(verbs) > 1 and set(verbs) == {"put"}:
-        verbs = [verb_of(goal)] * len(verbs)
-    known = tuple(verb for verb in verbs if verb in _VERB_IDS)
-    return known if len(known) == len(heard_clauses(text)) else ()
 
 
 def _numpy(values: Any) -> NDArray[np.float64]:

@@ -158,7 +158,8 @@ class GroundedFeatures(Features):
     def load_state_dict(self, state: dict[str, NDArray]) -> None:
         """As in `Features`."""
         for name, array in self._arrays().items():
-            array[...] = state[name]
+            if name in state:  # older checkpoints remember less
+                array[...] = state[name]
 
     def _arrays(self) -> dict[str, NDArray]:
         return {**self.memory.arrays, **self.source.memory}
