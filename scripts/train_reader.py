@@ -27,7 +27,7 @@ from vla_gym.errors import VlaGymError
 from vla_gym.evaluation.statistics import wilson
 from vla_gym.io import write_json
 from vla_gym.language.meaning_tokens import COPIED, MeaningToken, from_tokens, split_text, to_tokens
-from vla_gym.language.plausibility import best_other, features
+from vla_gym.language.plausibility import features
 from vla_gym.language.reader_model import READER, READER_PIECES, ReaderModel
 from vla_gym.language.reading import meanings_of
 from vla_gym.language.referents import is_known_kind
@@ -274,11 +274,9 @@ def calibrated(folder: Path, held: Sequence[LabelledSentence]) -> list[float]:
     """
     model, rows, right = ReaderModel(folder), [], []
     for sentence in held:
-        words = split_text(sentence.text)
-        options = meanings_of(model, words)
-        for meaning, candidate in options:
-            rows.append(features(words, meaning, candidate, best_other(options, candidate)))
-            right.append(is_right(sentence.meaning, meaning))
+        options = meanings_of(model, split_text(sentence.text))
+        rows += features(options)
+        right += [is_right(sentence.meaning, meaning) for meaning, _ in options]
     return logistic_regression(np.array(rows), np.array(right, float))
 
 

@@ -19,20 +19,22 @@ _SUPERLATIVE_PICKS = (
     "smallest",
     "other",
 )
-_RELATIONS = {
+RELATION_WORDS = {
     "same_colour_as": "of the same colour as", "near": "next to", "left_of": "left of",
     "right_of": "right of", "in_front_of": "in front of", "behind": "behind", "in": "in",
     "on": "on", "nearest": "nearest to", "farthest": "farthest from", "other": "other than",
 }  # fmt: skip
 """Pick -> the words before the thing that it refers to."""
-_ONE_THING = {
+THEN, BUT_NOT = ", then ", " but do not touch "
+"""What stands between steps, and before what is to be left alone."""
+ONE_THING_STEPS = {
     "reach": "reach {}", "lift": "pick up {}", "upright": "stand {} up", "open": "open {}",
     "close": "close {}", "press": "press {}",
 }  # fmt: skip
 
 
 def say_thing(thing: Thing) -> str:
-    """A noun phrase, such as "the small red cube in the tray" or "all the white balls"."""
+    """A noun phrase, such as "the small red cube that is in the tray" or "all the white balls"."""
     noun = KIND_NOUNS[thing.kind][0] if thing.kind in KIND_NOUNS else thing.kind
     noun = "thing" if noun == "any" else noun
     many = thing.count != 1
@@ -42,13 +44,17 @@ def say_thing(thing: Thing) -> str:
         pick = thing.pick if thing.pick in _SUPERLATIVE_PICKS and thing.ref is None else None
         lead = ["all the" if thing.count == "all" else "the"]
         lead += (
-            [_NUMBERS.get(thing.count, str(thing.count))] if thing.count not in (1, "all") else []
+            [NUMBER_WORDS.get(thing.count, str(thing.count))]
+            if thing.count not in (1, "all")
+            else []
         )
         words = [*lead, pick, thing.size, thing.colour, plural(noun) if many else noun]
+    that = "that are" if many and words[0] != "everything" else "that is"
     if thing.not_colour:
-        words += ["that are not" if many and noun != "thing" else "that is not", thing.not_colour]
-    if thing.ref is not None and thing.pick in _RELATIONS:
-        words += [_RELATIONS[thing.pick], say_thing(thing.ref)]
+        words += [that, "not", thing.not_colour]
+    if thing.ref is not None and thing.pick in RELATION_WORDS:
+        # without "that is" it could be where the thing is to go
+        words += [that, RELATION_WORDS[thing.pick], say_thing(thing.ref)]
     return " ".join(word for word in words if word)
 
 
@@ -65,7 +71,7 @@ def say_step(step: SkillStep) -> str:
 def step_words(step: SkillStep, thing: str, target: str | None) -> str:
     """A step as an instruction, with given words for its object and its target."""
     if step.target is None:
-        return _ONE_THING[step.skill].format(thing)
+        return ONE_THING_STEPS[step.skill].format(thing)
     if step.skill == "beside":
         side = SIDE_WORDS[step.side][0] if step.side in SIDE_WORDS else "next to"
         return f"put {thing} {side} {target}"
@@ -78,10 +84,10 @@ def step_words(step: SkillStep, thing: str, target: str | None) -> str:
 
 def say(meaning: Understanding) -> str:
     """All steps in order, and what to leave alone; "" if there is nothing to do."""
-    text = ", then ".join(map(say_step, meaning.steps))
+    text = THEN.join(map(say_step, meaning.steps))
     if text and meaning.avoid:
-        text += " but do not touch " + " and ".join(map(say_thing, meaning.avoid))
+        text += BUT_NOT + " and ".join(map(say_thing, meaning.avoid))
     return text
 
 
-_NUMBERS: dict[int | str, str] = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+NUMBER_WORDS: dict[int | str, str] = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}

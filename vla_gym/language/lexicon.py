@@ -45,19 +45,6 @@ SIZES_SAID: dict[str, tuple[str, ...]] = {
     "large": ("large", "big", "huge", "giant", "massive", "great"),
 }
 """Size -> adjectives."""
-NUMBERS: dict[int, tuple[str, ...]] = {
-    2: ("two", "2", "both", "couple", "pair", "twins"), 3: ("three", "3", "trio", "triple"),
-}  # fmt: skip
-"""Count -> words."""
-ALL_WORDS = ("all", "every", "each", "everything", "any", "rest", "lot", "whole")
-"""Words that mean all of a group."""
-NOT_WORDS = (
-    "not", "no", "don't", "dont", "never", "without", "except", "but", "apart", "bar", "save",
-    "avoid", "avoiding", "leave", "leaving", "alone", "mind", "careful", "isn't", "isnt", "aren't",
-    "other", "other than", "off", "clear", "away", "untouched", "stays", "non", "nor", "neither",
-    "touch", "excluding", "minus", "unless", "ignore", "keep", "spare", "instead", "doesn't",
-)  # fmt: skip
-"""Words of exclusions and of what is to be left alone."""
 
 
 def plural(noun: str) -> str:
@@ -66,22 +53,3 @@ def plural(noun: str) -> str:
     if noun in irregular:
         return irregular[noun]
     return noun + ("es" if noun.endswith(("x", "s", "sh", "ch")) else "s")
-
-
-def kinds_said(word: str) -> tuple[str, ...]:
-    """The kinds that a noun, singular or plural, may stand for."""
-    return _KINDS_SAID.get(word, ())
-
-
-def _index() -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
-    for nouns in (NOUNS, MORE_NOUNS):
-        for kind, words in nouns.items():
-            for word in words:
-                for form in (word, plural(word)):
-                    if kind not in found.setdefault(form, []):
-                        found[form].append(kind)
-    return {word: tuple(kinds) for word, kinds in found.items()}
-
-
-_KINDS_SAID = _index()

@@ -14,6 +14,7 @@ from vla_gym.language.in_scene import in_scene
 from vla_gym.language.lexicon import ABSENT_NOUNS
 from vla_gym.language.meaning_tokens import from_tokens, split_text
 from vla_gym.language.noun_phrases import SceneObjects
+from vla_gym.language.plain_words import read_plain
 from vla_gym.language.plausibility import Judged, judge
 from vla_gym.language.reader_model import Candidate, ReaderModel, reader_model
 from vla_gym.language.referents import is_known_colour, is_known_kind
@@ -34,6 +35,8 @@ ACT_FROM = 0.85
 """Probability of the best meaning from which it is acted on."""
 _SHOWN = 60
 """Characters of a text that messages quote."""
+_OFFERED = 110
+"""Characters of a meaning that questions offer, to be answered with."""
 _FURNITURE = ("line", "cabinet")
 """Kinds that stand on the table but are not asked for."""
 _SPACE = re.compile(r"\s+")
@@ -78,10 +81,10 @@ def normalised(text: str) -> str:
     return _SPACE.sub(" ", "".join(kept)).strip()
 
 
-def quoted(text: str) -> str:
-    """A text in quotes for a message, cut in the middle if it is long."""
-    if len(text) > _SHOWN:
-        text = f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"
+def quoted(text: str, shown: int = _SHOWN) -> str:
+    """A text in quotes for a message, cut in the middle if it has more than `shown` characters."""
+    if len(text) > shown:
+        text = f"{text[: shown // 2]} … {text[-shown // 2 :]}"
     return f"'{text}'"
 
 
@@ -102,7 +105,7 @@ def _understand(text: str) -> Understanding:
             reason=f"{quoted(text)} is too long to be one request; say it in {LONGEST_REQUEST}"
             " words.",
         )
-    for reader in _EXACT:
+    for reader in (*_EXACT, read_plain):
         exact = reader(text)
         if exact is not None:
             return exact
@@ -156,7 +159,7 @@ def meanings_of(model: ReaderModel, words: Sequence[str]) -> list[tuple[Understa
 
 
 def _judged(model: ReaderModel, words: Sequence[str]) -> list[Judged]:
-    return judge(words, meanings_of(model, words), model.weights)
+    return judge(meanings_of(model, words), model.weights)
 
 
 def _problem(meaning: Understanding, judged: Sequence[Judged], text: str) -> dict[str, str]:
@@ -209,7 +212,7 @@ def _what_is_open(judged: Sequence[Judged], text: str) -> str:
     unknown = next((w for w in words if not any(w in some for some in known)), None)
     lead = f"{_unknown_word(unknown, 'word')} " if unknown else ""
     said = dict.fromkeys(say(j.meaning) for j in judged if j.meaning.answer == "act")
-    options = [quoted(option) for option in said if option][:2]
+    options = [quoted(option, _OFFERED) for option in said if option][:2]
     if options:
         return f"{lead}Not sure what {quoted(text)} means: {' or '.join(options)}?"
     remedy = "name the thing and, if it moves, the place"
