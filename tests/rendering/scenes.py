@@ -27,12 +27,14 @@ def has_gl():
     return True
 
 
-def model_of(body, assets="", visual=""):
+def xml_of(body, assets=""):
     """A model with some elements in its worldbody."""
-    head = _HEAD.replace("</visual>", f"{visual}</visual>")
-    return mujoco.MjModel.from_xml_string(
-        f"{head}<asset>{assets}</asset><worldbody>{body}</worldbody></mujoco>"
-    )
+    return f"{_HEAD}<asset>{assets}</asset><worldbody>{body}</worldbody></mujoco>"
+
+
+def model_of(body, assets=""):
+    """As `xml_of`, compiled."""
+    return mujoco.MjModel.from_xml_string(xml_of(body, assets))
 
 
 def rasteriser_of(model):
@@ -44,7 +46,7 @@ def rasteriser_of(model):
 ALL_KINDS = """
 <light type="directional" dir="-.2 .3 -1" diffuse=".5 .5 .45" specular=".3 .3 .3"
   castshadow="false"/>
-<geom type="plane" size="1 1 .1" rgba=".4 .5 .4 1"/>
+<geom type="plane" size="1 1 .1" rgba=".4 .5 .4 1" material="dull"/>
 <body pos="0 0 .1"><joint type="hinge" axis="0 1 .2" pos=".05 .02 0"/>
   <geom type="box" size=".04 .03 .05" pos=".1 .15 .05" euler="0 0 30" rgba=".8 .5 .2 1"/>
   <body pos="0 .1 .02" euler="10 20 30"><joint type="slide" axis="1 1 0"/>
@@ -60,7 +62,7 @@ ALL_KINDS = """
 <camera name="side" pos=".6 0 .45" xyaxes="0 1 0 -.66 0 .75" fovy="40"/>
 <camera name="above" pos="0.02 -.1 .5" xyaxes="1 0 0 0 .95 .3" fovy="80"/>
 """
-ALL_KINDS_ASSETS = f'<mesh name="hull" vertex="{_POINTS}"/>'
+ALL_KINDS_ASSETS = f'<mesh name="hull" vertex="{_POINTS}"/><material name="dull" specular="0"/>'
 
 
 def all_kinds(n, seed=0):

@@ -90,7 +90,7 @@ def _blend(block, texel, channel, share):
 @kernel(void(DEPTHS, PIXELS, float32[::1], int64, int64, _LINE, float32, float32, int32))
 def _multiply(depths, pixels, block, start, channels, line, left, du, geom):
     """Multiply the colours of the pixels that show the face."""
-    half, scale, low = F32(0.5), F32(1.0 / 255.0), I32(255)
+    half, one, scale, low = F32(0.5), F32(1), F32(1.0 / 255.0), I32(255)
     second = U64(_SUM + (BLOCK if channels > 1 else 0))
     third = U64(_SUM + (2 * BLOCK if channels > 1 else 0))
     for i in range(BLOCK):
@@ -98,12 +98,15 @@ def _multiply(depths, pixels, block, start, channels, line, left, du, geom):
         w = line[0] + line[1] * (left + du * F32(I32(i)))
         old = pixels[k]
         same = abs(w - depths[k]) <= F32(_SAME_DEPTH) * w
-        mine = I32(0) - I32((((old >> I32(24)) & low) == geom) & same)
-        red = I32(block[U64(_SUM + i)] * scale * F32(old & low) + half)
-        green = I32(block[second + U64(i)] * scale * F32((old >> I32(8)) & low) + half)
-        blue = I32(block[third + U64(i)] * scale * F32((old >> I32(16)) & low) + half)
-        new = red | (green << I32(8)) | (blue << I32(16)) | (geom << I32(24))
-        pixels[k] = old ^ ((old ^ new) & mine)
+        mine = (((old >> I32(24)) & low) == geom) & same
+        # others are multiplied by 1: leaving them out would be a masked write, see `show`
+        red = block[U64(_SUM + i)] * scale if mine else one
+        green = block[second + U64(i)] * scale if mine else one
+        blue = block[third + U64(i)] * scale if mine else one
+        r = I32(red * F32(old & low) + half)
+        g = I32(green * F32((old >> I32(8)) & low) + half)
+        b = I32(blue * F32((old >> I32(16)) & low) + half)
+        pixels[k] = r | (g << I32(8)) | (b << I32(16)) | (old & I32(-(1 << 24)))
 
 
 @kernel(
