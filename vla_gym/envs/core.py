@@ -55,7 +55,7 @@ class TabletopCore:
         self.horizon = settings.horizon or max(round(t.horizon * self._ratio) for t in tasks)
         self._threads = settings.n_threads or os.cpu_count() or 1
         self.world = World(n, n_threads=self._threads, robot=settings.robot)
-        renderer = make_renderer(self.world, settings.image_size, self._threads)
+        renderer = self.make_renderer(settings.image_size)
         n_slots = self.world.n_slots
         self.current = RunningEpisodes(self.tasks, n, n_slots)
         self.source = EpisodeSource(
@@ -79,6 +79,14 @@ class TabletopCore:
     @renderer.setter
     def renderer(self, renderer: Renderer) -> None:
         self.observer.renderer = renderer
+
+    def make_renderer(self, size: int) -> Renderer:
+        """A renderer for the sub-environments, by the chosen backend.
+
+        Args:
+            size: Width and height of the images [px].
+        """
+        return make_renderer(self.world, size, self._threads, self.settings.render_backend)
 
     def protect(self, config: SafetyConfig, approval: Approval | None = None) -> None:
         """Put a safety layer between actions and the arm, replacing the present one.

@@ -8,6 +8,7 @@ from typing import Any
 from vla_gym.envs.novelty import AXES
 from vla_gym.envs.splits import SPLITS
 from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.rendering import RENDER_BACKENDS
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
@@ -28,7 +29,10 @@ class Settings:
     image_size: int = 128
     """Width and height of images in observations [px]."""
     cameras: tuple[str, ...] = tuple(CAMERAS)
-    """Images in observations: "image", "wrist_image", both, or none, which needs no OpenGL."""
+    """Images in observations: "image", "wrist_image", both, or none."""
+    render_backend: str = "auto"
+    """What draws images: "native", fast and without any graphics library; "opengl", which also
+    draws what the native renderer does not; "auto": native where it can draw the model."""
     reward_type: str = "sparse"
     """"sparse": 1 on success, else 0. "dense": that, plus the progress through the stages."""
     split: str = "train"
@@ -78,6 +82,7 @@ class Settings:
             _known("generalisation axis", axis, (*AXES, "all"))
         for camera in self.cameras:
             _known("camera", camera, CAMERAS)
+        _known("render_backend", self.render_backend, RENDER_BACKENDS)
         _known("reward_type", self.reward_type, REWARD_TYPES)
         _known("split", self.split, SPLITS)
         if self.render_mode is not None:

@@ -19,7 +19,7 @@ from vla_gym.envs.settings import Settings
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import find_tasks
 from vla_gym.errors import InvalidConfigError
-from vla_gym.rendering import Renderer, make_renderer
+from vla_gym.rendering import Renderer
 from vla_gym.rendering.viewer import Viewer
 
 RENDER_SIZE = 480
@@ -143,7 +143,8 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
             n images (480, 480, 3) in mode "rgb_array".
 
         Raises:
-            RenderingError: If there is no OpenGL library, or no screen for "human".
+            RenderingError: If there is no screen for "human", or no OpenGL library where OpenGL
+                draws.
         """
         if self.render_mode is None:
             raise InvalidConfigError(
@@ -154,7 +155,7 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
             self._viewer.show()
             return None
         if self._frames is None:
-            self._frames = make_renderer(self.world, RENDER_SIZE, self._threads)
+            self._frames = self.make_renderer(RENDER_SIZE)
         return tuple(self._frames.render("fixed"))
 
     def close_extras(self, **kwargs: Any) -> None:
