@@ -328,7 +328,7 @@ def test_in_the_present_scene_things_are_found_or_asked_about():
     episode = core.episodes[0]
     assert (episode.pos == pos).all()
     assert episode.instruction == "pick up the rightmost cube"
-    with pytest.raises(InstructionError, match="Which cube.*There are 2: .* cube, .* cube"):
+    with pytest.raises(InstructionError, match="'the cube' fits 2 objects: .* cube, .* cube"):
         ask("lift cube")
     with pytest.raises(InstructionError, match="no star here. On the table: "):
         ask("lift star")
