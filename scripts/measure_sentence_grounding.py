@@ -22,11 +22,12 @@ from measure_composed import load_requests
 from measure_language import OUT, load_figures
 from numpy.typing import NDArray
 
+from vla_gym.agents.policies.clause_tracker import heard_verbs
 from vla_gym.agents.policies.clip_source import GRASP_PLANE_M
 from vla_gym.envs.asking import Spoken
 from vla_gym.envs.composing import Composition, composition
 from vla_gym.envs.episode import Episode
-from vla_gym.envs.grammar_reading import heard_clauses, heard_sentence
+from vla_gym.envs.grammar_reading import heard_clauses
 from vla_gym.envs.registration import make_vec
 from vla_gym.errors import InstructionError
 from vla_gym.evaluation.statistics import wilson
@@ -46,7 +47,7 @@ NEAR_M = 0.04
 """Largest distance from a thing's centre, if the pixel does not show the thing itself [m]."""
 WORDINGS = ("own words", "as understood", "label")
 _VERBS: dict[str, tuple[str, ...]] = {
-    "reach": ("reach",), "lift": ("lift",), "put": ("put",), "sort": ("several", "put"),
+    "reach": ("reach",), "lift": ("lift",), "put": ("put", "several"), "sort": ("several", "put"),
     "stack": ("stack",), "push": ("push",), "slide": ("strike",), "upright": ("stand up",),
     "open": ("open",), "close": ("close",), "press": ("press",),
     "beside": tuple(verb for verb in VERBS if verb.startswith("put ")),
@@ -199,14 +200,19 @@ def _not_there(sight: ClipSight, scene: _Scene, asked: Spoken) -> list[tuple[str
 
 
 def _verbs(reader: VerbReader, requests: list[tuple[Spoken, int]]) -> list[tuple[str, bool]]:
-    """Whether the verb of each sentence of one step is read, by wording."""
+    """Whether the verb of each sentence of one step is right, by wording.
+
+    As understood it is the one that policies take: that of the meaning, and CLIP's where there is
+    none.
+    """
     said = dict.fromkeys(s for s, _ in requests if len(s.meaning.steps) == 1)
     names, rows = list(VERBS), []
     for spoken in said:
         step = spoken.meaning.steps[0]
-        texts = (spoken.text, heard_sentence(spoken.text), say_step(step))
-        for wording, p in zip(WORDINGS, reader.read(texts), strict=True):
-            rows.append((f"verb read: {wording}", names[int(p.argmax())] in _VERBS[step.skill]))
+        own, label = (names[int(p.argmax())] for p in reader.read([spoken.text, say_step(step)]))
+        heard = (*heard_verbs(spoken.text), own)[0]
+        for wording, verb in zip(WORDINGS, (own, heard, label), strict=True):
+            rows.append((f"verb: {wording}", verb in _VERBS[step.skill]))
     return rows
 
 

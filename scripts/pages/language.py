@@ -37,7 +37,7 @@ def pages() -> dict[Path, str]:
     text = PAGE.read_text(encoding="utf-8")
     return {PAGE: filled(text, {
         "figures": figures(), "skills": skills(), "things": things(), "kinds": kinds(),
-        "sentences": sentences(), "readers": readers(), "misses": misses(),
+        "clip": clip(), "sentences": sentences(), "readers": readers(), "misses": misses(),
     })}  # fmt: skip
 
 
@@ -90,6 +90,20 @@ def figures() -> str:
             ]
         )
     return table(("what", "understood", "misread", "not acted on"), rows)
+
+
+def clip() -> str:
+    """What CLIP finds on sentences of people, by wording."""
+    found = measured().get("clip")
+    if not found:
+        return ""
+    rates = found["rates"]
+    wordings = [n.partition(": ")[2] for n in rates if n.startswith("things found")]
+    rows = []
+    for what in dict.fromkeys(name.partition(": ")[0] for name in rates):
+        cells = [rates[f"{what}: {wording}"] for wording in wordings]
+        rows.append([what, *(format_rate(c["right"], c["n"]) for c in cells)])
+    return table((f"of {found['n']} scenes for {found['sentences']}", *wordings), rows)
 
 
 def skills() -> str:

@@ -76,12 +76,6 @@ def heard_clauses(text: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def heard_sentence(text: str) -> str:
-    """An instruction in the words that policies are trained on; its own words if not understood."""
-    clauses = heard_clauses(text)
-    return text if clauses == split_clauses(text) else " then ".join(clauses)
-
-
 def _may_be_ours(words: list[str]) -> bool:
     """A quick look: whether all words but names of rare colours are words of the grammar."""
     return bool(words) and sum(word not in _grammar_words() for word in words) <= _RARE
