@@ -46,6 +46,11 @@ def test_every_sentence_that_a_task_writes_is_read_with_its_words(axis):
          "put cube > bowl ; put star > tray", "-"),
         ("pick up the frontmost thing", "lift any{p=farthest}", "-"),
         ("press the button that is not red", "press button{nc=red}", "-"),
+        # only the last kind of each target suits both prepositions
+        ("put the red thing in the hindmost red thing then put the blue thing in the biggest blue"
+         " thing",
+         "put any{c=red} > any{c=red,p=nearest} ; put any{c=blue} > any{c=blue,p=biggest}",
+         "-"),
     ],
 )  # fmt: skip
 def test_meanings_of_the_grammar(text, steps, avoid):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -140,16 +141,14 @@ class Task:
 
     def _makes_sense(self, template: str, phrases: Mapping[str, NounPhrase]) -> bool:
         """Whether each phrase can name an object of its role, and the template suits them."""
-        kinds = {r: k for r, p in phrases.items() if (k := self._fitting(r, p)) is not None}
-        return len(kinds) == len(phrases) and any(
-            suits(template, {**kinds, role: kind})
-            for role, phrase in phrases.items()
-            for kind in self.roles[role].all_kinds
-            if kind in phrase.kinds
+        kinds = {role: self._fitting(role, phrase) for role, phrase in phrases.items()}
+        return any(
+            suits(template, dict(zip(kinds, chosen, strict=True)))
+            for chosen in itertools.product(*kinds.values())
         )
 
-    def _fitting(self, role: str, phrase: NounPhrase) -> str | None:
-        """The first kind of a role that a phrase can name, if there is one."""
+    def _fitting(self, role: str, phrase: NounPhrase) -> list[str]:
+        """The kinds of a role that a phrase can name."""
         if role not in self.roles or phrase.every != self.roles[role].many:
-            return None
-        return next((k for k in self.roles[role].all_kinds if k in phrase.kinds), None)
+            return []
+        return [kind for kind in self.roles[role].all_kinds if kind in phrase.kinds]
