@@ -53,7 +53,7 @@ class ReaderComparison:
 
 def main(config: ReaderComparison) -> None:
     """Read every sentence, count, write."""
-    sentences = load(VALIDATION)
+    sentences = [s for s in load(VALIDATION) if s.source == "mixed"]
     if config.sample:
         order = np.random.default_rng(config.seed).permutation(len(sentences))
         sentences = [sentences[i] for i in order[: config.sample]]
