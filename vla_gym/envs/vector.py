@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vla_gym.envs.actions import action_space
 from vla_gym.envs.core import TabletopCore
-from vla_gym.envs.episode_source import EpisodeRequest, check_option_names
+from vla_gym.envs.episode_source import EpisodeRequest, checked_mask, known_options
 from vla_gym.envs.observation import observation_space
 from vla_gym.envs.settings import Settings
 from vla_gym.envs.task import Task
@@ -89,23 +89,27 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
 
         Args:
             seed: Sub-environment k gets seed + k; or one seed each, None to continue its stream.
+                Sub-environments that are not reset keep theirs.
             options: ``instruction`` (one, or one per sub-environment) draws scenes that it fits.
                 ``same_scene=True`` restores the start of the present scene; then ``instruction``,
                 or ``roles`` (role -> slot, or one such dict per sub-environment), asks for other
-                objects in it. ``reset_mask`` (n,) selects the sub-environments to reset.
+                objects in it. ``reset_mask`` (n,) selects the sub-environments to reset; the first
+                reset starts all of them. Other keys are ignored.
 
         Raises:
-            InvalidConfigError: If options contradict each other.
+            InvalidConfigError: If options contradict each other, or the mask selects nothing.
             InstructionError: If an instruction is not understood, or names no object or several.
         """
-        options = dict(options or {})
-        check_option_names(options)
-        mask = options.get("reset_mask")
-        ids = np.arange(self.num_envs) if mask is None else np.flatnonzero(np.asarray(mask, bool))
-        seeds = self.source.seed(seed)
-        if seeds is not None:
+        options = known_options(options)
+        mask = checked_mask(options.get("reset_mask"), self.num_envs)
+        chosen = np.flatnonzero(mask)
+        request = EpisodeRequest.of(options, len(chosen))
+        if not self.episodes and not mask.all():
+            request, mask = request.spread(chosen, self.num_envs), np.ones(self.num_envs, bool)
+        seeds = self.source.seed(seed, mask)
+        if seeds is not None and seeds[0] is not None:
             self._np_random, self._np_random_seed = self.source.rngs[0], seeds[0]
-        self.start(ids, EpisodeRequest.of(options, len(ids)))
+        self.start(np.flatnonzero(mask), request)
         self._show()
         return self.observe(), self.judge.info()
 
