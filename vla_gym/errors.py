@@ -36,6 +36,14 @@ class UnknownNameError(InvalidConfigError):
         super().__init__(f"Unknown {what} {name!r}.{hint} Valid: {listed}. {remedy}".rstrip())
 
 
+class EpisodeOverError(VlaGymError, RuntimeError):
+    """A step was asked of a sub-environment whose episode has ended and which resets no more."""
+
+
+class ClosedEnvError(VlaGymError, RuntimeError):
+    """An environment was used after it had been closed."""
+
+
 class InvalidActionError(VlaGymError, ValueError):
     """An action has the wrong shape, is not finite, or lies outside [-1, 1]."""
 

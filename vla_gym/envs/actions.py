@@ -23,13 +23,16 @@ def action_space(terminate: bool) -> spaces.Box:
     return spaces.Box(-1.0, 1.0, (8 if terminate else 7,), np.float32)
 
 
-def checked_actions(actions: NDArray, n: int, terminate: bool) -> NDArray[np.float64]:
+def checked_actions(
+    actions: NDArray, n: int, terminate: bool, resting: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Actions as float64.
 
     Args:
         actions: Shape (n, 7), or (n, 8) with the terminate action.
         n: Number of sub-environments.
         terminate: Whether there is a terminate action.
+        resting: Sub-environments whose action does not count; it becomes zero. Shape (n,).
 
     Raises:
         InvalidActionError: If the shape is wrong, or a number is not finite or not in [-1, 1].
@@ -37,6 +40,8 @@ def checked_actions(actions: NDArray, n: int, terminate: bool) -> NDArray[np.flo
     actions, shape = np.asarray(actions, np.float64), (n, 8 if terminate else 7)
     if actions.shape != shape:
         raise InvalidActionError(f"Actions must have shape {shape}, got {actions.shape}.")
+    if resting is not None and resting.any():
+        actions = np.where(resting[:, None], 0.0, actions)
     bad = ~(np.abs(actions) <= 1.0 + _SLACK)  # also catches nan
     if bad.any():
         i, k = np.argwhere(bad)[0]

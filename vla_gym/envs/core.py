@@ -62,7 +62,7 @@ class TabletopCore:
             self.tasks, n, n_slots, settings.split, self.axes, self.terminate_action
         )
         self.judge = Judge(self.world, self.current, settings.reward_type == "dense")
-        self.observer = Observer(self.world, renderer, settings.cameras)
+        self.observer = Observer(self.world, renderer, settings.cameras, settings.text)
         self._controller = TcpDeltaController(self.world, settings.control_hz)
         self.actuator: Actuator = PlainActuator(self.world, self._controller)
         self._listeners: list[Listener] = []
@@ -204,12 +204,14 @@ class TabletopCore:
         self.actuator.start(ids, self._played(episodes))
 
     def advance(
-        self, actions: NDArray
+        self, actions: NDArray, resting: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Act for one control step, without observations and without autoreset.
 
         Args:
             actions: Shape (n, 7), or (n, 8) with the terminate action, in [-1, 1].
+            resting: Sub-environments whose episode is over, and for which this is no step: their
+                action is ignored, and they are paid nothing. Shape (n,).
 
         Returns:
             Rewards, terminated, truncated (n,) and infos.
@@ -219,7 +221,7 @@ class TabletopCore:
         """
         if not self.episodes:
             raise InvalidConfigError("Call reset() before step().")
-        actions = checked_actions(actions, self.current.n, self.terminate_action)
+        actions = checked_actions(actions, self.current.n, self.terminate_action, resting)
         if "moved" in self.axes:
             move_objects(self.world, self.current)
         executed = self.actuator.execute(actions, self.settings.substeps)
@@ -230,8 +232,18 @@ class TabletopCore:
         terminated = success | ended | self.judge.violated | self.world.diverged
         truncated = (self.elapsed >= self._limits()) & ~terminated
         infos = self.judge.info(success) | self.actuator.info(actions, executed)
+        running = np.ones(self.current.n, bool) if resting is None else ~resting
+        rewards, terminated, truncated = (
+            rewards * running,
+            terminated & running,
+            truncated & running,
+        )
         if self._listeners:
-            self._notify(actions, rewards, terminated, truncated, infos)
+            self._notify(
+                StepEvent(
+                    actions, rewards, terminated, truncated, infos, running, self._observations
+                )
+            )
         return rewards, terminated, truncated, infos
 
     def _limits(self) -> NDArray | int:
@@ -244,14 +256,7 @@ class TabletopCore:
         self._observations = obs = self.observer.observe(self.instructions)
         return obs
 
-    def _notify(
-        self, actions: NDArray, rewards: NDArray, terminated: NDArray[np.bool_],
-        truncated: NDArray[np.bool_], infos: Mapping[str, Any],
-    ) -> None:  # fmt: skip
-        everything = np.ones(self.current.n, bool)
-        event = StepEvent(
-            actions, rewards, terminated, truncated, infos, everything, self._observations
-        )
+    def _notify(self, event: StepEvent) -> None:
         for listener in self._listeners:
             listener.on_step(self, event)
         if event.done.any():

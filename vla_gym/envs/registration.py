@@ -75,13 +75,17 @@ def make_vec(task: str | Task, num_envs: int = 1, **kwargs: Any) -> Any:
     Args:
         task: A `Task`, which is registered if need be; an id; or a task's name.
         num_envs: Number of sub-environments.
-        kwargs: Fields of `vla_gym.envs.settings.Settings`, and arguments of `gymnasium.make_vec`.
+        kwargs: Fields of `vla_gym.envs.settings.Settings`, `autoreset_mode`, and arguments of
+            `gymnasium.make_vec`.
 
     Raises:
         UnknownNameError: If there is no such id or name.
         InvalidConfigError: If the task's id belongs to another task.
     """
     kwargs = {"vectorization_mode": "vector_entry_point", **kwargs}
+    if kwargs["vectorization_mode"] != "vector_entry_point" and "autoreset_mode" in kwargs:
+        mode = kwargs.pop("autoreset_mode")  # Gymnasium's own vector environments know it as
+        kwargs["vector_kwargs"] = {**kwargs.get("vector_kwargs", {}), "autoreset_mode": mode}
     return gym.make_vec(_id_of(task), num_envs=num_envs, **kwargs)
 
 

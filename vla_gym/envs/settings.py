@@ -29,6 +29,9 @@ class Settings:
     """Width and height of images in observations [px]."""
     cameras: tuple[str, ...] = tuple(CAMERAS)
     """Images in observations: "image", "wrist_image", both, or none, which needs no OpenGL."""
+    text: bool = True
+    """Whether observations hold the instruction. Infos always do; tools without text spaces
+    (Stable-Baselines3, RLlib, skrl) need False."""
     reward_type: str = "sparse"
     """"sparse": 1 on success, else 0. "dense": that, plus the progress through the stages."""
     split: str = "train"

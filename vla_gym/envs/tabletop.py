@@ -43,6 +43,16 @@ class TabletopEnv(gym.Env):
         """What is to be done, in words."""
         return self.vector.instructions[0]
 
+    @property
+    def task_description(self) -> str:
+        """The instruction, under LeRobot's name for it."""
+        return self.instruction
+
+    @property
+    def _max_episode_steps(self) -> int:
+        """Control steps until an episode is truncated, where Gymnasium's tools look for them."""
+        return self.vector.horizon
+
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:

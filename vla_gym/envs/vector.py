@@ -16,9 +16,10 @@ from vla_gym.envs.core import TabletopCore
 from vla_gym.envs.episode_source import EpisodeRequest, checked_mask, known_options
 from vla_gym.envs.observation import observation_space
 from vla_gym.envs.settings import Settings
+from vla_gym.envs.sub_env_access import SubEnvAccess
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import find_tasks
-from vla_gym.errors import InvalidConfigError
+from vla_gym.errors import EpisodeOverError, InvalidConfigError, UnknownNameError
 from vla_gym.rendering import Renderer, make_renderer
 from vla_gym.rendering.viewer import Viewer
 
@@ -26,16 +27,21 @@ RENDER_SIZE = 480
 """Width and height of images from `render` [px]."""
 
 
-class TabletopVectorEnv(TabletopCore, VectorEnv):
+class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
     """Tables with one arm and an instruction each.
 
     Sub-environment k of ``reset(seed=s)`` runs the episodes of seed ``s + k``, bit by bit the same
-    in a batch of any size, on any number of threads. Episodes that end are followed by new ones in
-    the same step (`AutoresetMode.SAME_STEP`); ``infos["final_obs"]`` and ``infos["final_info"]``
-    hold the last observation and infos of those that ended.
+    in a batch of any size, on any number of threads.
+
+    By default episodes that end are followed by new ones in the same step
+    (`AutoresetMode.SAME_STEP`); ``infos["final_obs"]`` and ``infos["final_info"]`` hold the last
+    observation and infos of those that ended. With ``NEXT_STEP`` new episodes start in the step
+    after, which ignores the action, pays nothing and returns the first observation. With
+    ``DISABLED`` they wait for a reset with a mask. The episodes are the same in all three.
 
     Observations: ``image`` and ``wrist_image`` (n, size, size, 3) uint8, ``proprio`` (n, 26)
-    float32 as laid out by `vla_gym.envs.observation.proprio_layout`, ``instruction``, n strings.
+    float32 as laid out by `vla_gym.envs.observation.proprio_layout`, ``instruction``, n strings
+    (with ``text=False`` in infos only).
 
     Actions: (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is
     0.25 rad), gripper (negative closes, otherwise it opens). With ``terminate_action`` an eighth
@@ -52,6 +58,8 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
         task: Name in `vla_gym.envs.tasks.TASKS` or `vla_gym.envs.tasks.MIXTURES`, a `Task`, or
             several tasks, of which each episode draws one.
         num_envs: Number of sub-environments.
+        autoreset_mode: When the next episode starts: a `gymnasium.vector.AutoresetMode` or its
+            value, ``"SameStep"``, ``"NextStep"`` or ``"Disabled"``.
         kwargs: Fields of `vla_gym.envs.settings.Settings`.
     """
 
@@ -62,16 +70,27 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
     }
 
     def __init__(
-        self, task: str | Task | Sequence[Task] = "PickPlace", num_envs: int = 1, **kwargs: Any
+        self,
+        task: str | Task | Sequence[Task] = "PickPlace",
+        num_envs: int = 1,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
+        **kwargs: Any,
     ) -> None:
+        self.autoreset_mode = _mode_of(autoreset_mode)
         if num_envs < 1:
             raise InvalidConfigError(f"num_envs must be at least 1, not {num_envs}.")
         settings = Settings.of(**kwargs)
         super().__init__(find_tasks(task), num_envs, settings)
         self.num_envs, self.render_mode = num_envs, settings.render_mode
-        self.metadata = {**self.metadata, "render_fps": settings.control_hz}
+        self.metadata = {
+            **self.metadata,
+            "render_fps": settings.control_hz,
+            "autoreset_mode": self.autoreset_mode,
+        }
+        self._over = np.zeros(num_envs, bool)
+        self._notes = {}
         self.single_observation_space = observation_space(
-            settings.image_size, settings.cameras, self.world.robot
+            settings.image_size, settings.cameras, self.world.robot, settings.text
         )
         self.single_action_space = action_space(self.terminate_action)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -110,6 +129,7 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
         if seeds is not None and seeds[0] is not None:
             self._np_random, self._np_random_seed = self.source.rngs[0], seeds[0]
         self.start(np.flatnonzero(mask), request)
+        self._over &= ~mask
         self._show()
         return self.observe(), self.judge.info()
 
@@ -123,11 +143,22 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
 
         Raises:
             InvalidActionError: If an action has the wrong shape or is not in [-1, 1].
+            EpisodeOverError: If an episode has ended and autoreset is disabled.
         """
-        rewards, terminated, truncated, infos = self.advance(actions)
+        if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
+            raise EpisodeOverError(
+                f"The episodes of sub-environments {np.flatnonzero(self._over).tolist()} have "
+                "ended, and autoreset is disabled. Start new ones before step(): "
+                "reset(options={'reset_mask': terminated | truncated})."
+            )
+        rewards, terminated, truncated, infos = self.advance(actions, self._over)
+        if self._over.any():
+            infos = self._restart(infos)
         obs = self.observe()
         done = terminated | truncated
-        if done.any():
+        if self.autoreset_mode != AutoresetMode.SAME_STEP:
+            self._over = done.copy()
+        elif done.any():
             ids = np.flatnonzero(done)
             finals = np.full(self.num_envs, None, object)
             for i in ids:  # copies, as the first observations of new episodes overwrite these
@@ -139,6 +170,25 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
             infos |= {"final_info": final_info, "_final_info": done}
         self._show()
         return obs, rewards, terminated, truncated, infos
+
+    def _restart(self, infos: dict[str, Any]) -> dict[str, Any]:
+        """Start new episodes where they are over; infos there are those of a reset."""
+        over, ids = self._over, np.flatnonzero(self._over)
+        self.start(ids, EpisodeRequest.of({}, len(ids)))
+        fresh = self.judge.info()
+        for key, value in infos.items():
+            mask = over.reshape(-1, *(1,) * (value.ndim - 1))
+            infos[key] = np.where(mask, fresh.get(key, np.zeros_like(value)), value)
+        return infos
+
+    def get_state(self) -> dict[str, NDArray]:
+        """Everything needed to continue from here bit by bit, as copies of plain arrays."""
+        return super().get_state() | {"over": self._over.copy()}
+
+    def set_state(self, state: Mapping[str, NDArray]) -> None:
+        """Return to a state from `get_state` of an environment with the same arguments."""
+        super().set_state(state)
+        self._over[:] = state.get("over", np.zeros(self.num_envs, bool))
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Images of all sub-environments; in mode "human" a window shows the first one.
@@ -172,3 +222,11 @@ class TabletopVectorEnv(TabletopCore, VectorEnv):
     def _show(self) -> None:
         if self.render_mode == "human":
             self.render()
+
+
+def _mode_of(mode: str | AutoresetMode) -> AutoresetMode:
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        valid = [m.value for m in AutoresetMode]
+        raise UnknownNameError("autoreset_mode", mode, valid) from None
