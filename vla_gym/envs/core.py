@@ -52,7 +52,10 @@ class TabletopCore:
         chosen = settings.terminate_action
         self.terminate_action = any(t.terminate for t in tasks) if chosen is None else chosen
         self._ratio = settings.control_hz / REFERENCE_HZ
-        self.horizon = settings.horizon or max(round(t.horizon * self._ratio) for t in tasks)
+        own = max(round(t.horizon * self._ratio) for t in tasks)
+        self.horizon = settings.horizon or settings.max_episode_steps or own
+        # a spec, made again, asks for what is the default: then tasks keep their own limits
+        self._limit = settings.horizon or (self.horizon if self.horizon != own else None)
         self._threads = settings.n_threads or os.cpu_count() or 1
         self.world = World(n, n_threads=self._threads, robot=settings.robot)
         renderer = make_renderer(self.world, settings.image_size, self._threads)
@@ -249,7 +252,7 @@ class TabletopCore:
     def _limits(self) -> NDArray | int:
         """Control steps after which each episode is truncated. Shape (n,)."""
         own = np.rint(self.current.horizons * self._ratio).astype(np.int64)
-        return self.settings.horizon or own
+        return self._limit or own
 
     def observe(self) -> dict[str, Any]:
         """The present observation of every sub-environment."""

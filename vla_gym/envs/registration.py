@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 
 from vla_gym.envs.grammar_reading import read_exactly
+from vla_gym.envs.plain_data import as_data
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS, find_tasks
 from vla_gym.errors import InvalidConfigError, UnknownNameError
@@ -108,5 +109,5 @@ def _register(env_id: str, task: str | Task) -> None:
         env_id,
         entry_point="vla_gym.envs.tabletop:TabletopEnv",
         vector_entry_point="vla_gym.envs.vector:TabletopVectorEnv",
-        kwargs={"task": task},
+        kwargs={"task": as_data(task)},
     )

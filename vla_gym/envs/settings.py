@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from vla_gym.envs.novelty import AXES
+from vla_gym.envs.plain_data import from_data
 from vla_gym.envs.splits import SPLITS
-from vla_gym.errors import InvalidConfigError, UnknownNameError
+from vla_gym.errors import InvalidConfigError, UnknownArgumentError, UnknownNameError
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
@@ -38,6 +40,8 @@ class Settings:
     """Split of the seeds: "train", "validation" or "test"; no episode is in two of them."""
     horizon: int | None = None
     """Control steps until an episode is truncated. None takes the task's own."""
+    max_episode_steps: int | None = None
+    """The same under Gymnasium's name; give one of them."""
     render_mode: str | None = None
     """"rgb_array", "human" (a window), or None."""
     n_threads: int = 0
@@ -57,20 +61,23 @@ class Settings:
         """Settings from keyword arguments, checked.
 
         Raises:
-            UnknownNameError: If an argument, or a name given as its value, is unknown.
+            UnknownArgumentError: If there is no such argument.
+            UnknownNameError: If a name given as a value is unknown.
             InvalidConfigError: If a number is out of range.
         """
         names = [f.name for f in fields(cls)]
         for name in kwargs:
             if name not in names:
-                raise UnknownNameError("argument", name, names)
+                raise UnknownArgumentError("argument", name, names)
+        robot = kwargs.pop("robot", cls.robot)
+        robot = from_data(robot) if isinstance(robot, Mapping) else robot
         cameras = kwargs.pop("cameras", cls.cameras)
         cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
         novelty = kwargs.pop("novelty", ())
         novelty = (novelty,) if isinstance(novelty, str) else tuple(novelty)
         novelty = tuple(AXES) if novelty == ("all",) else novelty
         safety = SafetyConfig.of(kwargs.pop("safety", None))
-        made = cls(cameras=cameras, novelty=novelty, safety=safety, **kwargs)
+        made = cls(robot=robot, cameras=cameras, novelty=novelty, safety=safety, **kwargs)
         made._check_names()
         made._check_numbers()
         return made
@@ -89,8 +96,17 @@ class Settings:
     def _check_numbers(self) -> None:
         if not 8 <= self.image_size <= 1024:
             raise InvalidConfigError(f"image_size must be 8 to 1024 px, not {self.image_size}.")
-        if self.horizon is not None and self.horizon < 1:
-            raise InvalidConfigError(f"horizon must be at least 1 step, not {self.horizon}.")
+        for name in ("horizon", "max_episode_steps"):
+            steps = getattr(self, name)
+            if steps is not None and steps < 1:
+                raise InvalidConfigError(f"{name} must be at least 1 step, not {steps}.")
+        if None not in (self.horizon, self.max_episode_steps) and (
+            self.horizon != self.max_episode_steps
+        ):
+            raise InvalidConfigError(
+                f"horizon={self.horizon} and max_episode_steps={self.max_episode_steps} mean the "
+                "same. Give one of them."
+            )
         if self.n_threads < 0:
             raise InvalidConfigError(f"n_threads must be 0 or more, not {self.n_threads}.")
         fastest = 1 / PHYSICS_TIMESTEP

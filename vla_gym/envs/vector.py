@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from vla_gym.envs.actions import action_space
 from vla_gym.envs.core import TabletopCore
 from vla_gym.envs.episode_source import EpisodeRequest, checked_mask, known_options
 from vla_gym.envs.observation import observation_space
+from vla_gym.envs.plain_data import settled
 from vla_gym.envs.settings import Settings
 from vla_gym.envs.sub_env_access import SubEnvAccess
 from vla_gym.envs.task import Task
@@ -88,7 +90,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
             "autoreset_mode": self.autoreset_mode,
         }
         self._over = np.zeros(num_envs, bool)
-        self._notes = {}
+        self._notes, self._spec = {}, None
         self.single_observation_space = observation_space(
             settings.image_size, settings.cameras, self.world.robot, settings.text
         )
@@ -97,6 +99,15 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._viewer: Viewer | None = None
         self._frames: Renderer | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How the environment was made, with its step limit; survives JSON and pickle."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = settled(spec, self.horizon)
 
     def reset(
         self,
