@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.envs.actions import checked_actions
+from vla_gym.envs.actions import checked_actions, flipped_gripper
 from vla_gym.envs.disturbance import move_objects
 from vla_gym.envs.episode import Episode, pack, unpack
 from vla_gym.envs.episode_source import EpisodeRequest, EpisodeSource
@@ -26,6 +25,7 @@ from vla_gym.safety.guard import Guard
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.actuator import Actuator, PlainActuator
 from vla_gym.world.controller import REFERENCE_HZ, TcpDeltaController
+from vla_gym.world.cores import usable_cores
 from vla_gym.world.world import World
 
 _REDRAWS = 50
@@ -56,7 +56,7 @@ class TabletopCore:
         self.horizon = settings.horizon or settings.max_episode_steps or own
         # a spec, made again, asks for what is the default: then tasks keep their own limits
         self._limit = settings.horizon or (self.horizon if self.horizon != own else None)
-        self._threads = settings.n_threads or os.cpu_count() or 1
+        self._threads = settings.n_threads or usable_cores()
         self.world = World(n, n_threads=self._threads, robot=settings.robot)
         renderer = make_renderer(self.world, settings.image_size, self._threads)
         n_slots = self.world.n_slots
@@ -66,6 +66,7 @@ class TabletopCore:
         )
         self.judge = Judge(self.world, self.current, settings.reward_type == "dense")
         self.observer = Observer(self.world, renderer, settings.cameras, settings.text)
+        self._gripper_flipped = settings.gripper_sign == "positive_closes"
         self._controller = TcpDeltaController(self.world, settings.control_hz)
         self.actuator: Actuator = PlainActuator(self.world, self._controller)
         self._listeners: list[Listener] = []
@@ -224,17 +225,21 @@ class TabletopCore:
         """
         if not self.episodes:
             raise InvalidConfigError("Call reset() before step().")
-        actions = checked_actions(actions, self.current.n, self.terminate_action, resting)
+        clip = self.settings.out_of_range == "clip"
+        actions = checked_actions(actions, self.current.n, self.terminate_action, resting, clip)
+        motion = self._motion_of(actions)
         if "moved" in self.axes:
             move_objects(self.world, self.current)
-        executed = self.actuator.execute(actions, self.settings.substeps)
+        executed = self.actuator.execute(motion, self.settings.substeps)
         self.current.elapsed += 1
         ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.current.n, bool)
         success = self.judge.step(ended)
         rewards = self.judge.rewards(success)
         terminated = success | ended | self.judge.violated | self.world.diverged
         truncated = (self.elapsed >= self._limits()) & ~terminated
-        infos = self.judge.info(success) | self.actuator.info(actions, executed)
+        infos = self.judge.info(success) | self.actuator.info(motion, executed)
+        if "executed_action" in infos and self._gripper_flipped:
+            infos["executed_action"] = flipped_gripper(infos["executed_action"])
         running = np.ones(self.current.n, bool) if resting is None else ~resting
         rewards, terminated, truncated = (
             rewards * running,
@@ -248,6 +253,15 @@ class TabletopCore:
                 )
             )
         return rewards, terminated, truncated, infos
+
+    def _motion_of(self, actions: NDArray) -> NDArray:
+        """Actions in the convention of the arm: a positive gripper number opens, and so does 0."""
+        motion = flipped_gripper(actions) if self._gripper_flipped else actions
+        if self.settings.gripper == "hold":
+            opened = self.world.ctrl[:, self.world.n_arm] > 0.0
+            motion = motion.copy()
+            motion[:, 6] = np.where(motion[:, 6] == 0.0, np.where(opened, 1.0, -1.0), motion[:, 6])
+        return motion
 
     def _limits(self) -> NDArray | int:
         """Control steps after which each episode is truncated. Shape (n,)."""

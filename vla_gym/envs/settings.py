@@ -16,6 +16,9 @@ from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
 
 REWARD_TYPES = ("sparse", "dense")
 RENDER_MODES = ("rgb_array", "human")
+GRIPPER_ZEROS = ("open", "hold")
+GRIPPER_SIGNS = ("positive_opens", "positive_closes")
+OUT_OF_RANGE = ("error", "clip")
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,17 @@ class Settings:
     """Control steps until an episode is truncated. None takes the task's own."""
     max_episode_steps: int | None = None
     """The same under Gymnasium's name; give one of them."""
+    gripper: str = "open"
+    """What a gripper number of exactly 0 does: "open", as any that does not close; or "hold",
+    which leaves the gripper as it was last told."""
+    gripper_sign: str = "positive_opens"
+    """What a positive gripper number does: "positive_opens", or "positive_closes" (LIBERO's)."""
+    out_of_range: str = "error"
+    """What happens to action numbers outside [-1, 1]: "error", or "clip"."""
     render_mode: str | None = None
     """"rgb_array", "human" (a window), or None."""
     n_threads: int = 0
-    """Threads for physics and rendering; 0 uses every core."""
+    """Threads for physics and rendering; 0 uses every core that this process may use."""
     terminate_action: bool | None = None
     """Whether an eighth number of the action can end the episode. None: only if the task needs
     it."""
@@ -89,6 +99,9 @@ class Settings:
         for camera in self.cameras:
             _known("camera", camera, CAMERAS)
         _known("reward_type", self.reward_type, REWARD_TYPES)
+        _known("gripper", self.gripper, GRIPPER_ZEROS)
+        _known("gripper_sign", self.gripper_sign, GRIPPER_SIGNS)
+        _known("out_of_range", self.out_of_range, OUT_OF_RANGE)
         _known("split", self.split, SPLITS)
         if self.render_mode is not None:
             _known("render_mode", self.render_mode, RENDER_MODES)

@@ -89,6 +89,7 @@ class TabletopEnv(gym.Env):
             InvalidActionError: If it has the wrong shape or is not in [-1, 1].
         """
         core = self.vector
+        core.check_open()
         reward, terminated, truncated, info = core.advance(np.asarray(action)[None])
         if self.render_mode == "human":
             self.render()

@@ -21,7 +21,7 @@ from vla_gym.envs.settings import Settings
 from vla_gym.envs.sub_env_access import SubEnvAccess
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import find_tasks
-from vla_gym.errors import EpisodeOverError, InvalidConfigError, UnknownNameError
+from vla_gym.errors import ClosedEnvError, EpisodeOverError, InvalidConfigError, UnknownNameError
 from vla_gym.rendering import Renderer, make_renderer
 from vla_gym.rendering.viewer import Viewer
 
@@ -46,15 +46,16 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
     (with ``text=False`` in infos only).
 
     Actions: (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is
-    0.25 rad), gripper (negative closes, otherwise it opens). With ``terminate_action`` an eighth
-    number ends the episode where it is positive.
+    0.25 rad), gripper (negative closes, otherwise it opens; `gripper` and `gripper_sign` change
+    that). With ``terminate_action`` an eighth number ends the episode where it is positive.
 
     Infos, each (n,): ``is_success``; ``stage``, how many stages were reached; ``stages``, their
-    names; ``wrong_object``, whether an object that plays no role has been grasped; ``violated``,
-    whether a condition that had to hold was broken, which ends the episode; ``diverged``, whether
-    the simulation became unstable, which ends it without success; ``task``, its name;
-    ``instruction``. With a safety layer also ``cost`` and its parts ``cost_*``, ``peak_*``,
-    ``executed_action`` (n, 7 or 8) and ``safety_intervened``.
+    names, "" for each that was not, always as many as the task with most stages has;
+    ``wrong_object``, whether an object that plays no role has been grasped; ``violated``, whether a
+    condition that had to hold was broken, which ends the episode; ``diverged``, whether the
+    simulation became unstable, which ends it without success; ``task``, its name; ``instruction``.
+    With a safety layer also ``cost`` and its parts ``cost_*``, ``peak_*``, ``executed_action`` (n,
+    7 or 8) and ``safety_intervened``.
 
     Args:
         task: Name in `vla_gym.envs.tasks.TASKS` or `vla_gym.envs.tasks.MIXTURES`, a `Task`, or
@@ -86,7 +87,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
         self.num_envs, self.render_mode = num_envs, settings.render_mode
         self.metadata = {
             **self.metadata,
-            "render_fps": settings.control_hz,
+            "render_fps": int(hz) if (hz := settings.control_hz) == int(hz) else hz,
             "autoreset_mode": self.autoreset_mode,
         }
         self._over = np.zeros(num_envs, bool)
@@ -130,6 +131,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
             InvalidConfigError: If options contradict each other, or the mask selects nothing.
             InstructionError: If an instruction is not understood, or names no object or several.
         """
+        self.check_open()
         options = known_options(options)
         mask = checked_mask(options.get("reset_mask"), self.num_envs)
         chosen = np.flatnonzero(mask)
@@ -156,6 +158,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
             InvalidActionError: If an action has the wrong shape or is not in [-1, 1].
             EpisodeOverError: If an episode has ended and autoreset is disabled.
         """
+        self.check_open()
         if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
             raise EpisodeOverError(
                 f"The episodes of sub-environments {np.flatnonzero(self._over).tolist()} have "
@@ -210,6 +213,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
         Raises:
             RenderingError: If there is no OpenGL library, or no screen for "human".
         """
+        self.check_open()
         if self.render_mode is None:
             raise InvalidConfigError(
                 "No render_mode was chosen. Pass render_mode='rgb_array' or 'human' to make()."
@@ -222,8 +226,19 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
             self._frames = make_renderer(self.world, RENDER_SIZE, self._threads)
         return tuple(self._frames.render("fixed"))
 
+    def check_open(self) -> None:
+        """Make sure that the environment can still be used.
+
+        Raises:
+            ClosedEnvError: If it has been closed.
+        """
+        if self.closed:
+            raise ClosedEnvError(
+                "This environment has been closed. Make a new one: closing frees its threads."
+            )
+
     def close_extras(self, **kwargs: Any) -> None:
-        """Free windows and threads."""
+        """Free windows and threads; a closed environment cannot be used any more."""
         self.renderer.close()
         for window in (self._viewer, self._frames):
             if window is not None:

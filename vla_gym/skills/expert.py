@@ -46,7 +46,9 @@ class Expert:
         turn = np.cross(world.tcp_mat[:, :, 2], motion.axis)
         turn[:, 2] += motion.yaw
         action[:, 3:6] = np.clip(turn / self._scale[3:], -1.0, 1.0)
-        action[:, 6] = motion.grip
+        settings = getattr(self.venv, "settings", None)
+        closes = getattr(settings, "gripper_sign", None) == "positive_closes"
+        action[:, 6] = -motion.grip if closes else motion.grip
         if ends:
             action[:, 7] = np.where(self._finished(), 1.0, -1.0)
         return action.astype(np.float32)
