@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from vla_gym.envs.goal_view import GoalView
 from vla_gym.envs.instruction_space import InstructionSpace
 from vla_gym.geometry.rotations import rotvec_from_down
 from vla_gym.rendering import Renderer
@@ -61,8 +62,9 @@ def proprio_high(robot: Robot) -> NDArray[np.float32]:
 
 
 def observation_space(
-    image_size: int, cameras: tuple[str, ...], robot: Robot, text: bool = True
-) -> spaces.Dict:
+    image_size: int, cameras: tuple[str, ...], robot: Robot, text: bool = True,
+    goals: GoalView | None = None,
+) -> spaces.Dict:  # fmt: skip
     """The space of one sub-environment's observation.
 
     Args:
@@ -70,6 +72,7 @@ def observation_space(
         cameras: Image keys to include.
         robot: The arm.
         text: Whether the instruction is included.
+        goals: Adds goals as numbers.
     """
     high = proprio_high(robot)
     parts: dict[str, spaces.Space] = {
@@ -77,7 +80,9 @@ def observation_space(
         for key in CAMERAS
         if key in cameras
     }
-    parts["proprio"] = spaces.Box(-high, high, dtype=np.float32)
+    parts["proprio"] = own = spaces.Box(-high, high, dtype=np.float32)
+    if goals is not None:
+        parts |= goals.spaces(own)
     if text:
         parts["instruction"] = InstructionSpace()
     return spaces.Dict(parts)
@@ -115,12 +120,15 @@ class Observer:
         renderer: Renders a camera of `vla_gym.world.model.CAMERAS`.
         cameras: Image keys to include.
         text: Whether the instructions are included.
+        goals: Adds goals as numbers.
     """
 
     def __init__(
-        self, world: World, renderer: Renderer, cameras: tuple[str, ...], text: bool = True
-    ) -> None:
+        self, world: World, renderer: Renderer, cameras: tuple[str, ...], text: bool = True,
+        goals: GoalView | None = None,
+    ) -> None:  # fmt: skip
         self.world, self.renderer, self._text = world, renderer, text
+        self.goals = goals
         self._cameras = {key: name for key, name in CAMERAS.items() if key in cameras}
 
     def observe(
@@ -139,6 +147,8 @@ class Observer:
             key: self.renderer.render(name, ids) for key, name in self._cameras.items()
         }
         obs["proprio"] = proprio(self.world, slice(None) if ids is None else ids)
+        if self.goals is not None:
+            obs |= self.goals.observe(obs["proprio"], ids)
         if self._text:
             obs["instruction"] = instructions
         return obs

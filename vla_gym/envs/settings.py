@@ -37,6 +37,9 @@ class Settings:
     text: bool = True
     """Whether observations hold the instruction. Infos always do; tools without text spaces
     (Stable-Baselines3, RLlib, skrl) need False."""
+    goals: bool = False
+    """Whether observations hold goals as numbers (`vla_gym.envs.goal_view.GoalView`), for hindsight
+    relabelling; leaves the text out unless ``text=True`` is given."""
     reward_type: str = "sparse"
     """"sparse": 1 on success, else 0. "dense": that, plus the progress through the stages."""
     split: str = "train"
@@ -87,6 +90,7 @@ class Settings:
         novelty = (novelty,) if isinstance(novelty, str) else tuple(novelty)
         novelty = tuple(AXES) if novelty == ("all",) else novelty
         safety = SafetyConfig.of(kwargs.pop("safety", None))
+        kwargs.setdefault("text", not kwargs.get("goals", cls.goals))
         made = cls(robot=robot, cameras=cameras, novelty=novelty, safety=safety, **kwargs)
         made._check_names()
         made._check_numbers()
@@ -105,6 +109,12 @@ class Settings:
         _known("split", self.split, SPLITS)
         if self.render_mode is not None:
             _known("render_mode", self.render_mode, RENDER_MODES)
+
+        if self.goals and (self.reward_type != "sparse" or self.terminate_action):
+            raise InvalidConfigError(
+                "goals=True pays for the goal alone: leave reward_type='dense' and "
+                "terminate_action=True out."
+            )
 
     def _check_numbers(self) -> None:
         if not 8 <= self.image_size <= 1024:

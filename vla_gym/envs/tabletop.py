@@ -69,6 +69,12 @@ class TabletopEnv(gym.Env):
         """Control steps until an episode is truncated, where Gymnasium's tools look for them."""
         return self.vector.horizon
 
+    def compute_reward(
+        self, achieved_goal: NDArray, desired_goal: NDArray, info: Any = None
+    ) -> Any:
+        """The reward if something else had been desired, as `TabletopVectorEnv.compute_reward`."""
+        return self.vector.compute_reward(achieved_goal, desired_goal, info)
+
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:

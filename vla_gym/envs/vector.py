@@ -45,6 +45,9 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
     float32 as laid out by `vla_gym.envs.observation.proprio_layout`, ``instruction``, n strings
     (with ``text=False`` in infos only).
 
+    With ``goals=True`` also ``observation``, ``achieved_goal`` and ``desired_goal``, float32, as
+    `vla_gym.envs.goal_view.GoalView` says; `compute_reward` pays for any two of them.
+
     Actions: (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is
     0.25 rad), gripper (negative closes, otherwise it opens; `gripper` and `gripper_sign` change
     that). With ``terminate_action`` an eighth number ends the episode where it is positive.
@@ -93,8 +96,9 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
         self._over = np.zeros(num_envs, bool)
         self._notes, self._spec = {}, None
         self.single_observation_space = observation_space(
-            settings.image_size, settings.cameras, self.world.robot, settings.text
-        )
+            settings.image_size, settings.cameras, self.world.robot, settings.text,
+            self.observer.goals,
+        )  # fmt: skip
         self.single_action_space = action_space(self.terminate_action)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
