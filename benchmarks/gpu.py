@@ -63,7 +63,7 @@ def finding(config: GpuConfig) -> list[dict[str, Any]]:
     """Position of the first object of each instruction, compared with the CPU in float32."""
     env = common.scenes(config.scenes)
     core = env.unwrapped
-    pool = make_renderer(core.world)
+    pool = make_renderer(core.world, backend="opengl")
     start = time.perf_counter()
     images = pool.render("fixed")
     draw_s, calibration = time.perf_counter() - start, pool.world.pinhole("fixed")

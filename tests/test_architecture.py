@@ -144,7 +144,8 @@ def leads_somewhere(name: str) -> bool:
     "module", ["vla_gym", "vla_gym.agents.learning.config", "vla_gym.agents.policies.policy"]
 )
 def test_importing_is_cheap(module):
-    heavy = {"torch", "stable_baselines3", "OpenGL", "matplotlib", "open_clip", "wandb"}
+    heavy = {"torch", "stable_baselines3", "OpenGL", "matplotlib", "open_clip", "wandb",
+             "numba"}  # fmt: skip
     code = f"import sys, vla_gym, {module}; vla_gym.ENV_IDS; print({heavy} & set(sys.modules))"
     env = {k: v for k, v in os.environ.items() if k != "MUJOCO_GL"}  # which MuJoCo itself obeys
     run = [sys.executable, "-c", code]

@@ -38,15 +38,18 @@ def test_a_clock_counts_the_time_inside_calls():
 def test_the_page_is_made_from_measured_figures(results):
     import encoder
     import memory
+    import rendering
     import throughput
 
     throughput.main(
         throughput.ThroughputConfig(worlds=(1, 2), threads=(1,), seconds=0.1, repeats=1)
     )
     encoder.main(encoder.EncoderConfig(batch=4, threads=(1,), repeats=1, scenes=4))
+    rendering.main(rendering.RenderingConfig(worlds=(2,), sizes=(16,), rounds=2, seconds=0.05))
     memory.main(memory.MemoryConfig(worlds=(1,), long_worlds=2, long_steps=40))
     page = docs.pages()[docs.PAGE]
     assert "one camera | 2 | 1" in page and "KiB per sub-env" in page and "bfloat16" in page
+    assert "native / OpenGL" in page and "| 2 | 16 | 2 | wrist |" in page
     assert "## peers\n\nNot measured yet." in page and docs.draw() == [docs.PLOT]
     assert docs.PLOT.is_file()
     rows = json.loads((results / "throughput.json").read_text())["rows"]

@@ -88,7 +88,7 @@ class PlacementError(VlaGymError, RuntimeError):
 
 
 class RenderingError(VlaGymError, RuntimeError):
-    """No offscreen OpenGL context could be created."""
+    """Nothing can be rendered: no OpenGL context, no screen, or a model that cannot be drawn."""
 
 
 class CheckpointError(VlaGymError, RuntimeError):

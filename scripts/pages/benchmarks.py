@@ -8,7 +8,15 @@ from typing import Any
 from .text import DOCS, IMAGES, RESULTS, load_json, pyplot, save_figure, table
 
 PAGE, PLOT = DOCS / "benchmarks.md", IMAGES / "benchmarks.png"
-MINUTES = {"peers": 6, "throughput": 6, "encoder": 2, "training": 4, "memory": 7, "gpu": 8}
+MINUTES = {
+    "peers": 6,
+    "throughput": 6,
+    "rendering": 1,
+    "encoder": 2,
+    "training": 4,
+    "memory": 7,
+    "gpu": 8,
+}
 """Result file, named like its script -> about how long the script takes."""
 HZ = 10
 """Control steps per simulated second of this package."""
@@ -117,6 +125,23 @@ def throughput(result: dict[str, Any]) -> str:
 def spent(row: dict[str, Any]) -> float:
     """Share of time in the parts of `SPLIT`."""
     return sum(row["split"].get(part, 0.0) for part in SPLIT)
+
+
+def rendering(result: dict[str, Any]) -> str:
+    """The two renderers in turns."""
+    header = ["sub-envs", "px", "threads", "camera", "native, images/s", "OpenGL, images/s",
+              "native / OpenGL", "per processor second"]  # fmt: skip
+    rows = [
+        [str(r["worlds"]), str(r["size"]), str(r["threads"]), r["camera"],
+         count(r["native_per_s"]), count(r["opengl_per_s"]), f"{r['ratio']:.1f}",
+         f"{r['ratio_cpu']:.1f}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return (
+        f"## Rendering\n\nColour images of `{result['env']}`, the same states, in alternating"
+        " turns; OpenGL is what the machine has, on a processor Mesa's.\n\n"
+        f"{table(header, rows)}\n\n{where(result)}"
+    )
 
 
 def encoder(result: dict[str, Any]) -> str:
@@ -238,6 +263,7 @@ def plot(result: dict[str, Any]) -> Path:
 WRITERS = {
     "peers": peers,
     "throughput": throughput,
+    "rendering": rendering,
     "encoder": encoder,
     "training": training,
     "memory": memory,

@@ -98,7 +98,7 @@ def test_a_probe_that_hangs_is_reported(monkeypatch):
     monkeypatch.setattr(doctor, "_PROBE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(doctor, "_GL_PROBE", "import time; time.sleep(60)")
     finding = doctor.check_opengl()
-    assert finding.status == "missing"
+    assert finding.status == "note"  # the native renderer needs no OpenGL
     assert "no answer" in finding.text
 
 

@@ -46,3 +46,21 @@ def test_what_was_achieved_gets_a_true_instruction():
     with pytest.raises(InvalidConfigError, match="at most two roles"):
         achieved(core, [TASKS["Sort"]])
     venv.close()
+
+
+def test_what_a_sentence_of_ones_own_achieved_is_found_among_all_tasks():
+    venv = make_vec("Tabletop", 4, split="validation")
+    asked = "pop the wee brick on the tray, but mind the bottle"
+    venv.reset(seed=0, options={"instruction": [asked] * 4})
+    core = venv.unwrapped
+    expert, facts = Expert(core), [[] for _ in range(4)]
+    bricks = [e.binding.roles["object"] for e in core.episodes]
+    for _ in range(40):
+        core.actuator.execute(expert.act().astype(float), core.settings.substeps)
+        for mine, more in zip(facts, achieved(core), strict=True):
+            mine += more
+    put = [{f.task for f in mine if f.roles.get("object") == brick}
+           for mine, brick in zip(facts, bricks, strict=True)]  # fmt: skip
+    assert sum("PickPlace" in tasks for tasks in put) >= 3
+    assert all("Reach" in tasks for tasks in put)
+    venv.close()

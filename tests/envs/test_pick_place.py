@@ -268,6 +268,7 @@ def test_terminate_action_ends_without_reward():
         ({"cameras": ("imge",)}, "image"),
         ({"split": "tset"}, "test"),
         ({"reward_type": "shaped"}, "dense"),
+        ({"render_backend": "openlg"}, "'opengl'"),
         ({"image_sise": 64}, "image_size"),
         ({"control_hz": 7}, "Near it"),
         ({"control_hz": 0}, "1 to 300"),
@@ -307,7 +308,7 @@ def test_no_opengl_is_said_clearly(monkeypatch):
 
     monkeypatch.setattr(camera, "_BACKENDS", {"egl": "mujoco.no_such_module"})
     monkeypatch.setenv("MUJOCO_GL", "egl")
-    env = gym.make(ID, image_size=32)
+    env = gym.make(ID, image_size=32, render_backend="opengl")
     with pytest.raises(RenderingError, match="apt-get install"):
         env.reset(seed=0)
 
@@ -322,7 +323,8 @@ def test_drawing_first_does_not_break_torchs_compiler():
     """Mesa and Triton each bring an LLVM; in the wrong order the interpreter dies."""
     pytest.importorskip("triton")
     code = (
-        "import gymnasium as gym, vla_gym; e = gym.make('VLAPickPlace-v0', image_size=16);"
+        "import gymnasium as gym, vla_gym;"
+        "e = gym.make('VLAPickPlace-v0', image_size=16, render_backend='opengl');"
         "e.reset(seed=0); import triton; print('alive')"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -1,7 +1,13 @@
 """Images by OpenGL: culling changes nothing, moved objects show, depth agrees with geometry."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import scenes
 
 from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.rendering import Renderer
@@ -9,6 +15,8 @@ from vla_gym.rendering.opengl import OpenGLRenderer, _SceneRenderer
 from vla_gym.rendering.renderer import BACKGROUND
 from vla_gym.world.objects import ObjectSpec
 from vla_gym.world.world import World
+
+pytestmark = pytest.mark.skipif(not scenes.has_gl(), reason="there is no OpenGL")
 
 
 @pytest.fixture

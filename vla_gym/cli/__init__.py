@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("vla_gym.cli.plan", "run a planner on top of a policy, with checks, and measure it"),
     "demo": ("vla_gym.cli.demo", "record a video of a policy, or watch it in a window"),
     "doctor": ("vla_gym.cli.doctor", "check this machine and say what is missing"),
+    "warm-up": ("vla_gym.cli.warm_up", "compile the renderer now rather than at the first image"),
     "examine-clip": ("vla_gym.cli.examine_clip", "measure how well a CLIP finds named objects"),
     "pretrain-clip": ("vla_gym.cli.pretrain_clip", "train the embedded CLIP from scratch"),
 }

@@ -17,9 +17,9 @@ import tyro
 from vla_gym.errors import UnknownNameError
 
 GL_PACKAGES = "libegl1 libgl1-mesa-dri"
-"""Packages for offscreen rendering on Debian and Ubuntu."""
+"""Packages for offscreen OpenGL on Debian and Ubuntu."""
 _PROBE_TIMEOUT_S = 120
-_PACKAGES = ("gymnasium", "mujoco", "numpy", "torch", "torchvision", "open_clip_torch",
+_PACKAGES = ("gymnasium", "mujoco", "numpy", "numba", "torch", "torchvision", "open_clip_torch",
              "stable-baselines3", "safetensors", "tyro", "wandb")  # fmt: skip
 _GL_PROBE = """
 from vla_gym.rendering.gl_context import make_context
@@ -100,12 +100,24 @@ def check_packages() -> Finding:
     return Finding("ok", ", ".join(found))
 
 
+def check_renderer() -> Finding:
+    """Whether the native renderer is compiled for this machine."""
+    from vla_gym.rendering.native import compiling
+
+    if compiling.is_compiled():
+        return Finding("ok", f"native, compiled in {compiling.cache_folder()}")
+    return Finding(
+        "note", "native, not compiled yet: the first image takes half a minute", "vla-gym warm-up"
+    )
+
+
 def check_opengl() -> Finding:
-    """Offscreen rendering, tried in a separate process."""
+    """Offscreen OpenGL, tried in a separate process; only some uses need it."""
     done = _probe(_GL_PROBE)
     if done.returncode == 0:
         return Finding("ok", done.stdout.strip())
-    return Finding("missing", _last_line(done), gl_remedy())
+    why = f"render_backend='opengl' and windows do not work ({_last_line(done)})"
+    return Finding("note", why, gl_remedy())
 
 
 def gl_remedy() -> str:
@@ -171,6 +183,7 @@ def check_wandb() -> Finding:
 CHECKS: dict[str, Callable[[], Finding]] = {
     "python": check_python,
     "packages": check_packages,
+    "renderer": check_renderer,
     "opengl": check_opengl,
     "torch": check_torch,
     "clip": check_clip,

@@ -13,10 +13,11 @@ from vla_gym.envs.binding import Binding
 from vla_gym.envs.casting import CastList, cast_scene
 from vla_gym.envs.composing import Cast, Composition
 from vla_gym.errors import InstructionError, PlacementError
+from vla_gym.language.in_scene import misfit
 from vla_gym.language.noun_phrases import SceneObjects
-from vla_gym.language.referents import describe, resolve_thing
+from vla_gym.language.referents import resolve_thing
 from vla_gym.language.understanding import Thing
-from vla_gym.language.vocabulary import KIND_NOUNS, jitter
+from vla_gym.language.vocabulary import jitter
 from vla_gym.world.objects import ObjectSpec
 
 _ATTEMPTS = 200
@@ -119,31 +120,11 @@ def _of_several(casts: Sequence[Cast]) -> set[Thing]:
 
 
 def _check_number(thing: Thing, slots: list[int], scene: SceneObjects) -> None:
-    wanted = None if thing.count == "all" else int(thing.count)
-    if slots and (wanted is None or wanted == len(slots)):
-        return
-    name = named(thing)
-    if len(slots) > (wanted or 1):
-        raise InstructionError(
-            f"Which {name}? There are {len(slots)}: {describe(scene, slots)}.", understood=2_000
-        )
-    there = [i for i, kind in enumerate(scene.kinds) if kind is not None]
-    few = f"only {len(slots)} of" if slots else "no"
-    raise NotThere(
-        f"There is {few} {name} here. On the table: {describe(scene, there)}.", understood=2_000
-    )
-
-
-def named(thing: Thing) -> str:
-    """A thing in a few words, for messages."""
-    noun = KIND_NOUNS[thing.kind][0] if thing.kind in KIND_NOUNS else thing.kind
-    words = [thing.pick if thing.ref is None else None, thing.size, thing.colour]
-    text = " ".join([*(w for w in words if w), "thing" if noun == "any" else noun])
-    if thing.not_colour:
-        text += f" that is not {thing.not_colour}"
-    if thing.ref is not None and thing.pick is not None:
-        text += f" {thing.pick.replace('_', ' ')} the {named(thing.ref)}"
-    return text
+    problem = misfit(thing, slots, scene)
+    if problem is not None:
+        answer, reason = problem
+        kind = InstructionError if answer == "ask" else NotThere
+        raise kind(reason, understood=2_000)
 
 
 def _bound(

@@ -59,7 +59,7 @@ class TabletopCore:
         self._limit = settings.horizon or (self.horizon if self.horizon != own else None)
         self._threads = settings.n_threads or usable_cores()
         self.world = World(n, n_threads=self._threads, robot=settings.robot)
-        renderer = make_renderer(self.world, settings.image_size, self._threads)
+        renderer = self.make_renderer(settings.image_size)
         n_slots = self.world.n_slots
         self.current = RunningEpisodes(self.tasks, n, n_slots)
         self.source = EpisodeSource(
@@ -85,6 +85,14 @@ class TabletopCore:
     @renderer.setter
     def renderer(self, renderer: Renderer) -> None:
         self.observer.renderer = renderer
+
+    def make_renderer(self, size: int) -> Renderer:
+        """A renderer for the sub-environments, by the chosen backend.
+
+        Args:
+            size: Width and height of the images [px].
+        """
+        return make_renderer(self.world, size, self._threads, self.settings.render_backend)
 
     def protect(self, config: SafetyConfig, approval: Approval | None = None) -> None:
         """Put a safety layer between actions and the arm, replacing the present one.

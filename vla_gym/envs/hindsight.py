@@ -33,8 +33,9 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
 
     Args:
         venv: A `TabletopVectorEnv`.
-        tasks: Whose goals to try; the environment's own by default. At most two roles each, played
-            by one present object each; goals that depend on earlier steps are not found.
+        tasks: Whose goals to try, with at most two roles each, played by one present object each;
+            by default those of the environment's own that are so. Goals that depend on earlier
+            steps are not found.
         seed: Chooses the words.
 
     Returns:
@@ -46,9 +47,9 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
     core = getattr(venv, "unwrapped", venv)
     world, rng = core.world, np.random.default_rng(seed)
     found: list[list[Achieved]] = [[] for _ in range(world.n)]
-    for task in core.tasks if tasks is None else tasks:
+    for task in filter(_can_be_found, core.tasks) if tasks is None else tasks:
         names = list(task.roles)
-        if len(names) > 2 or any(r.many or r.absent for r in task.roles.values()):
+        if not _can_be_found(task):
             raise InvalidConfigError(
                 f"{task.name} cannot be found in hindsight: a task must have at most two roles, "
                 "each played by one present object. Pass tasks=... with such tasks."
@@ -63,3 +64,7 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
                     continue  # an object cannot play its role, or cannot be told apart by words
                 found[i].append(Achieved(task.name, mine, relabelled.instruction))
     return found
+
+
+def _can_be_found(task: Task) -> bool:
+    return len(task.roles) <= 2 and not any(r.many or r.absent for r in task.roles.values())

@@ -10,6 +10,7 @@ from vla_gym.envs.novelty import AXES
 from vla_gym.envs.plain_data import from_data
 from vla_gym.envs.splits import SPLITS
 from vla_gym.errors import InvalidConfigError, UnknownArgumentError, UnknownNameError
+from vla_gym.rendering import RENDER_BACKENDS
 from vla_gym.robots import DEFAULT_ROBOT, Robot, find_robot
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.model import CAMERAS, PHYSICS_TIMESTEP
@@ -33,13 +34,16 @@ class Settings:
     image_size: int = 128
     """Width and height of images in observations [px]."""
     cameras: tuple[str, ...] = tuple(CAMERAS)
-    """Images in observations: "image", "wrist_image", both, or none, which needs no OpenGL."""
+    """Images in observations: "image", "wrist_image", both, or none."""
     text: bool = True
     """Whether observations hold the instruction. Infos always do; tools without text spaces
     (Stable-Baselines3, RLlib, skrl) need False."""
     goals: bool = False
     """Whether observations hold goals as numbers (`vla_gym.envs.goal_view.GoalView`), for hindsight
     relabelling; leaves the text out unless ``text=True`` is given."""
+    render_backend: str = "auto"
+    """What draws images: "native", fast and without any graphics library; "opengl", which also
+    draws what the native renderer does not; "auto": native where it can draw the model."""
     reward_type: str = "sparse"
     """"sparse": 1 on success, else 0. "dense": that, plus the progress through the stages."""
     split: str = "train"
@@ -102,6 +106,7 @@ class Settings:
             _known("generalisation axis", axis, (*AXES, "all"))
         for camera in self.cameras:
             _known("camera", camera, CAMERAS)
+        _known("render_backend", self.render_backend, RENDER_BACKENDS)
         _known("reward_type", self.reward_type, REWARD_TYPES)
         _known("gripper", self.gripper, GRIPPER_ZEROS)
         _known("gripper_sign", self.gripper_sign, GRIPPER_SIGNS)

@@ -22,7 +22,7 @@ from vla_gym.envs.sub_env_access import SubEnvAccess
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import find_tasks
 from vla_gym.errors import ClosedEnvError, EpisodeOverError, InvalidConfigError, UnknownNameError
-from vla_gym.rendering import Renderer, make_renderer
+from vla_gym.rendering import Renderer
 from vla_gym.rendering.viewer import Viewer
 
 RENDER_SIZE = 480
@@ -215,7 +215,8 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
             n images (480, 480, 3) in mode "rgb_array".
 
         Raises:
-            RenderingError: If there is no OpenGL library, or no screen for "human".
+            RenderingError: If there is no screen for "human", or no OpenGL library where OpenGL
+                draws.
         """
         self.check_open()
         if self.render_mode is None:
@@ -227,7 +228,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
             self._viewer.show()
             return None
         if self._frames is None:
-            self._frames = make_renderer(self.world, RENDER_SIZE, self._threads)
+            self._frames = self.make_renderer(RENDER_SIZE)
         return tuple(self._frames.render("fixed"))
 
     def check_open(self) -> None:

@@ -13,7 +13,7 @@ from vla_gym.agents.policies.policy import Policy, PolicySpec
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.evaluation.protocol import run_episodes
 from vla_gym.evaluation.records import EpisodeRecord
-from vla_gym.rendering import Renderer, make_renderer
+from vla_gym.rendering import Renderer
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def record_videos(
     Returns:
         One video per sub-environment.
     """
-    renderer = make_renderer(venv.unwrapped.world, size=size)
+    renderer = venv.unwrapped.make_renderer(size)
     recorder = FrameRecorder(renderer, camera)
     actor = policy if override is None else InstructionOverride(policy, override)
     try:

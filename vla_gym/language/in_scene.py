@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from vla_gym.errors import MAX_MESSAGE
 from vla_gym.language.canonical import say_thing
 from vla_gym.language.noun_phrases import SceneObjects
 from vla_gym.language.referents import describe, resolve_thing
@@ -27,7 +29,7 @@ def in_scene(meaning: Understanding, scene: SceneObjects) -> Understanding:
     found: dict[Thing, tuple[int, ...]] = {}
     for thing in needed(meaning):
         slots = resolve_thing(thing, scene, known=found)
-        problem = _problem(thing, slots, scene)
+        problem = misfit(thing, slots, scene)
         if problem is not None:
             answer, reason = problem
             return replace(meaning, answer=answer, steps=(), avoid=(), reason=reason)
@@ -42,16 +44,22 @@ def needed(meaning: Understanding) -> tuple[Thing, ...]:
     )
 
 
-def _problem(thing: Thing, slots: list[int], scene: SceneObjects) -> tuple[str, str] | None:
-    """Answer and reason if the slots are too few or too many for a thing."""
-    said = say_thing(thing)
+def misfit(thing: Thing, slots: Sequence[int], scene: SceneObjects) -> tuple[str, str] | None:
+    """Answer and reason if the slots are too few or too many for a thing; None if they fit it.
+
+    Args:
+        thing: What was said.
+        slots: The objects that it can be.
+        scene: The objects that are there.
+    """
     wanted = thing.count if isinstance(thing.count, int) else None
-    if not slots or (wanted is not None and len(slots) < wanted):
-        there = describe(scene, range(len(scene.kinds)))
-        return "refuse", f"There is no {said.removeprefix('the ')} here. On the table: {there}."[
-            :400
-        ]
-    if wanted is not None and len(slots) > wanted:
+    if slots and wanted in (None, len(slots)):
+        return None
+    said = say_thing(thing)
+    if len(slots) > (wanted or 1):
         fitting = describe(scene, slots[:_SHOWN])
         return "ask", f"Which one? '{said}' fits {len(slots)} objects: {fitting}."
-    return None
+    there = describe(scene, [i for i, kind in enumerate(scene.kinds) if kind is not None])
+    few = f"only {len(slots)} for '{said}'" if slots else f"no {said.removeprefix('the ')}"
+    be = "are" if slots else "is"
+    return "refuse", f"There {be} {few} here. On the table: {there}."[:MAX_MESSAGE]

@@ -15,7 +15,7 @@ from vla_gym.errors import RenderingError
 _BACKENDS = {"egl": "mujoco.egl", "osmesa": "mujoco.osmesa", "glfw": "mujoco.glfw"}
 _REMEDY = (
     "On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri (or libosmesa6). "
-    "Then run `vla-gym doctor`. For observations without images pass cameras=()."
+    "Then run `vla-gym doctor`. render_backend='native' needs none; cameras=() draws no images."
 )
 
 

@@ -11,10 +11,9 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.errors import UnknownNameError
 from vla_gym.rendering.gl_context import make_context
-from vla_gym.rendering.renderer import ARM, BACKGROUND, FINGERS
-from vla_gym.world.model import CAMERAS, HIDDEN_GROUP
+from vla_gym.rendering.renderer import camera_id, labels_of_geoms
+from vla_gym.world.model import HIDDEN_GROUP
 from vla_gym.world.world import World
 
 _COARSE_SIZE = 256
@@ -37,8 +36,10 @@ class _SceneRenderer:
             quality.numslices, quality.numstacks = 16, 8
         self.data = mujoco.MjData(self.model)
         self.scene = mujoco.MjvScene(self.model, maxgeom=world.model.ngeom + 16)
-        self.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
-        self.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        # an extra pass over the scene each, also where the model has nothing of the kind
+        flags, model = self.scene.flags, self.model
+        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = bool(model.light_castshadow.any())
+        flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = bool((model.mat_reflectance > 0).any())
         self.gl = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100)
         self.gl.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR  # reversed: exact far away too
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self.gl)
@@ -128,11 +129,7 @@ class OpenGLRenderer:
         self.n_threads = max(1, min(n_threads, world.n))
         self._pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="camera")
         self._local = threading.local()
-        model = world.model
-        label_of_body = {0: BACKGROUND} | {int(b): s for s, b in enumerate(world.slot_body)}
-        label_of_body |= {model.body(f"{side}_finger").id: FINGERS for side in ("left", "right")}
-        labels = [label_of_body.get(int(b), ARM) for b in model.geom_bodyid]
-        self._label_of_geom = np.array([*labels, BACKGROUND])  # the last is for geom -1
+        self._label_of_geom = labels_of_geoms(world)  # the last is for geom -1
 
     def render(self, camera: str = "fixed", ids: NDArray | None = None) -> NDArray[np.uint8]:
         """Colour images. Shape (m, size, size, 3), 0 to 255.
@@ -162,16 +159,11 @@ class OpenGLRenderer:
         """Free the threads; their contexts go with them."""
         self._pool.shutdown(wait=True)
 
-    def _camera_id(self, camera: str) -> int:
-        if camera not in CAMERAS.values():
-            raise UnknownNameError("camera", camera, CAMERAS.values())
-        return self.world.model.camera(camera).id
-
     def _run(
         self, draw: _Draw, camera: str, ids: NDArray | None, channels: tuple[int, ...], dtype: type
     ) -> NDArray:
         """Draw each simulation on one of the threads. Shape (m, size, size, *channels)."""
-        cam = self._camera_id(camera)
+        cam = camera_id(self.world, camera)
         ids = np.arange(self.world.n) if ids is None else np.asarray(ids)
         out = np.empty((len(ids), self.image_size, self.image_size, *channels), dtype)
         # more parts than threads: a thread that is held up leaves its share to the others

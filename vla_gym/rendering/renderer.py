@@ -7,6 +7,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_gym.errors import UnknownNameError
+from vla_gym.world.model import CAMERAS
+from vla_gym.world.world import World
+
 BACKGROUND, ARM, FINGERS = -1, -2, -3
 """Labels of segmented images apart from slots: table and background, arm, gripper fingers."""
 
@@ -43,3 +47,23 @@ class Renderer(Protocol):
     def close(self) -> None:
         """Free threads and graphics memory."""
         ...
+
+
+def camera_id(world: World, camera: str) -> int:
+    """MuJoCo's number of a camera.
+
+    Raises:
+        UnknownNameError: If no observation is made with such a camera.
+    """
+    if camera not in CAMERAS.values():
+        raise UnknownNameError("camera", camera, CAMERAS.values())
+    return world.model.camera(camera).id
+
+
+def labels_of_geoms(world: World) -> NDArray[np.int8]:
+    """What segmented images show for each geom, and at last for none. Shape (ngeom + 1,)."""
+    model = world.model
+    label_of_body = {0: BACKGROUND} | {int(b): s for s, b in enumerate(world.slot_body)}
+    label_of_body |= {model.body(f"{side}_finger").id: FINGERS for side in ("left", "right")}
+    labels = [label_of_body.get(int(b), ARM) for b in model.geom_bodyid]
+    return np.array([*labels, BACKGROUND], np.int8)
