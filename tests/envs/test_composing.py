@@ -304,7 +304,9 @@ def test_every_text_lies_in_the_space_of_instructions(venv, text):
 def test_a_meaning_alone_is_put_into_plain_words(venv):
     meaning = meant("put cube{c=red,p=near,ref=can} > bowl ; lift mug", "ball{c=blue}")
     venv.reset(seed=0, options={"instruction": meaning})
-    assert venv.instructions[0].startswith("put the red cube that is next to the can in the bowl, then ")
+    assert venv.instructions[0].startswith(
+        "put the red cube that is next to the can in the bowl, then "
+    )
 
 
 def test_words_that_are_no_text_are_refused(venv):

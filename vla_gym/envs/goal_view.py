@@ -119,12 +119,15 @@ class GoalView:
         return (self._slots == asked[:, None]).all(axis=2).astype(np.float32)
 
 
-def reward_of(achieved: NDArray, desired: NDArray) -> Any:
+def compute_reward(achieved_goal: NDArray, desired_goal: NDArray, info: Any = None) -> Any:
     """1 where everything desired is achieved, else 0; nothing is paid where nothing is desired.
 
+    Environments with ``goals=True`` have it as a method.
+
     Args:
-        achieved: Flags over all goals. Shape (g,) or (m, g).
-        desired: The same.
+        achieved_goal: Flags over all goals. Shape (g,) or (m, g).
+        desired_goal: The same.
+        info: Not needed.
 
     Returns:
         A float, or an array (m,) of float32.
@@ -132,7 +135,7 @@ def reward_of(achieved: NDArray, desired: NDArray) -> Any:
     Raises:
         InvalidConfigError: If the shapes differ.
     """
-    met, asked = np.asarray(achieved) > 0.5, np.asarray(desired) > 0.5
+    met, asked = np.asarray(achieved_goal) > 0.5, np.asarray(desired_goal) > 0.5
     if met.shape != asked.shape:
         raise InvalidConfigError(
             f"achieved_goal has shape {met.shape} and desired_goal {asked.shape}; they must match."

@@ -34,6 +34,8 @@ class TabletopEnv(gym.Env):
         if limit is not None:
             kwargs.setdefault("max_episode_steps", limit)
         self.vector = TabletopVectorEnv(task, 1, **kwargs)
+        if self.vector.settings.goals:
+            self.compute_reward = self.vector.compute_reward
         self._spec: EnvSpec | None = None
         self.render_mode = self.vector.render_mode
         self.metadata = {**self.metadata, "render_fps": self.vector.metadata["render_fps"]}
@@ -68,12 +70,6 @@ class TabletopEnv(gym.Env):
     def _max_episode_steps(self) -> int:
         """Control steps until an episode is truncated, where Gymnasium's tools look for them."""
         return self.vector.horizon
-
-    def compute_reward(
-        self, achieved_goal: NDArray, desired_goal: NDArray, info: Any = None
-    ) -> Any:
-        """The reward if something else had been desired, as `TabletopVectorEnv.compute_reward`."""
-        return self.vector.compute_reward(achieved_goal, desired_goal, info)
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None

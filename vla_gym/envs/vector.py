@@ -46,7 +46,7 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
     (with ``text=False`` in infos only).
 
     With ``goals=True`` also ``observation``, ``achieved_goal`` and ``desired_goal``, float32, as
-    `vla_gym.envs.goal_view.GoalView` says; `compute_reward` pays for any two of them.
+    `vla_gym.envs.goal_view.GoalView` says; its method `compute_reward` pays for any two of them.
 
     Actions: (n, 7) in [-1, 1]: TCP displacement (1 is 0.05 m at 10 Hz), rotation vector (1 is
     0.25 rad), gripper (negative closes, otherwise it opens; `gripper` and `gripper_sign` change
