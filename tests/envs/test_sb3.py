@@ -8,7 +8,12 @@ from gymnasium.wrappers import vector as wrappers
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
+from vla_gym.agents.learning.config import TrainConfig
+from vla_gym.agents.learning.feature_vec_env import make_feature_env
+from vla_gym.agents.learning.parts import make_env, make_policy
+from vla_gym.agents.learning.resolution import resolve_config
 from vla_gym.envs.sb3 import SB3VecEnv
+from vla_gym.envs.splits import spawned_seeds
 from vla_gym.errors import InvalidConfigError
 from vla_gym.safety.wrapper import protect
 
@@ -128,3 +133,30 @@ def test_the_rate_is_where_sb3s_video_recorder_looks_for_it():
         )
         assert env.metadata["render_fps"] == hz and "rgb_array" in env.metadata["render_modes"]
         env.close()
+
+
+def test_neighbouring_training_seeds_share_no_scene():
+    env = SB3VecEnv(gym.make_vec(ID, num_envs=16, cameras=()), spawn_seeds=True)
+    seen = []
+    for seed in (0, 1, 0):
+        env.seed(seed)
+        env.reset()
+        seen.append({row.tobytes() for row in env.venv.world.object_pos})
+    assert seen[0] == seen[2] and len(seen[0]) == 16 and not seen[0] & seen[1]
+    assert len(set(spawned_seeds(3, 4096)) | set(spawned_seeds(4, 4096))) == 2 * 4096
+    assert spawned_seeds(3, 4) == spawned_seeds(3, 9)[:4]
+    with pytest.raises(InvalidConfigError, match="0 or more"):
+        spawned_seeds(-1, 2)
+
+
+def test_training_spawns_its_seeds():
+    config = TrainConfig(env="VLAReach-v0", features="privileged", num_envs=8, demos=0)
+    scenes = []
+    for seed in (0, 1):
+        venv = make_env(config)
+        env = make_feature_env(make_policy(resolve_config(config, venv), None), venv)
+        env.seed(seed)
+        env.reset()
+        scenes.append({row.tobytes() for row in venv.unwrapped.world.object_pos})
+        env.close()
+    assert len(scenes[0]) == 8 and not scenes[0] & scenes[1]

@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from vla_gym.envs.splits import spawned_seeds
 from vla_gym.envs.vector import TabletopVectorEnv
 from vla_gym.errors import InvalidConfigError
 
@@ -27,13 +28,16 @@ class SB3VecEnv(VecEnv):
 
     Args:
         venv: From `gymnasium.make_vec`, with or without Gymnasium's vector wrappers around it.
+        spawn_seeds: Whether `seed` spawns unrelated seeds for the sub-environments. By default they
+            get seed, seed + 1, ... as everywhere; then two neighbouring seeds of a training share
+            all but one of their scenes.
 
     Raises:
         InvalidConfigError: If it is no such environment, or does not start the next episode in the
             step in which one ends.
     """
 
-    def __init__(self, venv: Any) -> None:
+    def __init__(self, venv: Any, spawn_seeds: bool = False) -> None:
         core = getattr(venv, "unwrapped", venv)
         if not isinstance(core, TabletopVectorEnv):
             raise InvalidConfigError(
@@ -47,7 +51,7 @@ class SB3VecEnv(VecEnv):
                 f"Stable-Baselines3 needs autoreset_mode='SameStep', the default, not {mode}."
             )
         self.venv: TabletopVectorEnv = core
-        self._wrapped = venv
+        self._wrapped, self._spawns = venv, spawn_seeds
         self.render_mode = core.render_mode
         super().__init__(
             core.num_envs,
@@ -63,6 +67,13 @@ class SB3VecEnv(VecEnv):
     def instructions(self) -> tuple[str, ...]:
         """The instruction of each sub-environment."""
         return self.venv.instructions
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seed the next reset: sub-environment k gets seed + k, or a spawned seed."""
+        seeds = super().seed(seed)
+        if self._spawns and seeds[0] is not None:
+            self._seeds = list(spawned_seeds(seeds[0], self.num_envs))
+        return self._seeds
 
     def reset(self) -> dict[str, NDArray]:  # type: ignore[override]
         """Start an episode in every sub-environment; a seed set by `seed` is used once."""
