@@ -105,6 +105,24 @@ def test_stages_are_always_as_many():
         *_, infos = venv.step(rng.uniform(-1, 1, (6, 8)))
 
 
+def structure(info):
+    return {key: (type(value), np.shape(value)) for key, value in info.items()}
+
+
+@pytest.mark.parametrize("safety", [None, "report", "clip"])
+def test_infos_have_the_same_entries_after_a_reset_and_a_step(safety):
+    """Minari and replay buffers store them in columns."""
+    env = gym.make("VLAPickPlace-v0", cameras=(), safety=safety, horizon=4)
+    _, first = env.reset(seed=0)
+    for _ in range(2):
+        for _ in range(4):
+            *_, info = env.step(env.action_space.sample())
+            assert structure(info) == structure(first)
+        _, again = env.reset()
+        assert structure(again) == structure(first)
+        assert not safety or (again["cost"] == 0 and not again["executed_action"].any())
+
+
 def test_a_closed_environment_says_so():
     env = gym.make(ID, image_size=16, render_mode="rgb_array")
     venv = gym.make_vec(ID, num_envs=2, image_size=16, render_mode="rgb_array")

@@ -148,7 +148,13 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
         self.start(np.flatnonzero(mask), request)
         self._over &= ~mask
         self._show()
-        return self.observe(), self.judge.info()
+        return self.observe(), self._first_infos()
+
+    def _first_infos(self) -> dict[str, Any]:
+        """Infos after a reset: the same entries as after a step, zero where nothing has moved."""
+        rest = np.zeros((self.num_envs, *(self.single_action_space.shape or ())))
+        moved = self.actuator.info(rest, rest)
+        return self.judge.info() | {key: np.zeros_like(value) for key, value in moved.items()}
 
     def step(
         self, actions: NDArray
@@ -193,10 +199,10 @@ class TabletopVectorEnv(SubEnvAccess, TabletopCore, VectorEnv):
         """Start new episodes where they are over; infos there are those of a reset."""
         over, ids = self._over, np.flatnonzero(self._over)
         self.start(ids, EpisodeRequest.of({}, len(ids)))
-        fresh = self.judge.info()
+        fresh = self._first_infos()
         for key, value in infos.items():
             mask = over.reshape(-1, *(1,) * (value.ndim - 1))
-            infos[key] = np.where(mask, fresh.get(key, np.zeros_like(value)), value)
+            infos[key] = np.where(mask, fresh[key], value)
         return infos
 
     def get_state(self) -> dict[str, NDArray]:
