@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 MAX_MESSAGE = 400
 """Maximum length of a message with a list of names."""
@@ -34,6 +35,34 @@ class UnknownNameError(InvalidConfigError):
         room = MAX_MESSAGE - len(f"Unknown {what} {name!r}.{hint} Valid: . {remedy}")
         listed = _listed(names, room)
         super().__init__(f"Unknown {what} {name!r}.{hint} Valid: {listed}. {remedy}".rstrip())
+
+    def __reduce__(self) -> Any:
+        """Passes between processes with its message, not with what the message was made from."""
+        return _with_message, (type(self), str(self)), self.__dict__
+
+
+class UnknownArgumentError(UnknownNameError, TypeError):
+    """A keyword argument does not exist; also a `TypeError`, as Python itself would raise.
+
+    Args:
+        what: A whole message, with which `gymnasium.make` raises it again; or as of
+            `UnknownNameError`.
+        rest: As of `UnknownNameError`.
+    """
+
+    def __init__(self, what: str, *rest: Any) -> None:
+        if rest:
+            super().__init__(what, *rest)
+        else:
+            ValueError.__init__(self, what)
+
+
+class EpisodeOverError(VlaGymError, RuntimeError):
+    """A step was asked of a sub-environment whose episode has ended and which resets no more."""
+
+
+class ClosedEnvError(VlaGymError, RuntimeError):
+    """An environment was used after it had been closed."""
 
 
 class InvalidActionError(VlaGymError, ValueError):
@@ -80,6 +109,11 @@ class PlanError(VlaGymError, ValueError):
 
 class PlannerUnavailableError(VlaGymError, RuntimeError):
     """The server of a language model did not answer, or refused the request."""
+
+
+def _with_message(kind: type[Exception], message: str) -> Exception:
+    """An exception with this message, whatever its constructor takes."""
+    return kind.__new__(kind, message)
 
 
 def _listed(names: list[str], room: int) -> str:

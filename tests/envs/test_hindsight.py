@@ -64,3 +64,13 @@ def test_what_a_sentence_of_ones_own_achieved_is_found_among_all_tasks():
     assert sum("PickPlace" in tasks for tasks in put) >= 3
     assert all("Reach" in tasks for tasks in put)
     venv.close()
+
+
+def test_a_plain_environment_counts_as_a_batch_of_one():
+    env = vla_gym.make("VLAReach-v0", cameras=(), split="validation")
+    _, info = env.reset(seed=0)
+    expert = Expert(env)
+    while not info["is_success"]:
+        *_, info = env.step(expert.act())
+    ((found,),) = achieved(env)
+    assert found.task == "Reach" and found.roles["object"] == env.unwrapped.vector.roles["object"]

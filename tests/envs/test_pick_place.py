@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 import vla_gym
 from vla_gym.envs.observation import PROPRIO_TAIL
-from vla_gym.errors import InvalidActionError, InvalidConfigError, RenderingError, UnknownNameError
+from vla_gym.errors import InvalidActionError, InvalidConfigError, RenderingError
 from vla_gym.language.noun_phrases import resolve
 from vla_gym.skills import Expert
 
@@ -202,8 +202,6 @@ def test_another_sentence_on_the_same_scene():
     assert np.array_equal(again["proprio"], obs["proprio"])
     with pytest.raises(InvalidConfigError, match="slots that can"):
         env.reset(options={"same_scene": True, "roles": {"object": 99}})
-    with pytest.raises(UnknownNameError, match="same_scene"):
-        env.reset(options={"same_scen": True})
     env.close()
 
 

@@ -71,6 +71,45 @@ def test_data_is_sent_with_its_step(monkeypatch, tmp_path):
     assert not sink.active
 
 
+def test_a_callers_own_run_is_used_and_left_open(monkeypatch, tmp_path):
+    for name, value in (("WANDB_MODE", "offline"), ("WANDB_SILENT", "true")):
+        monkeypatch.setenv(name, value)
+    wandb = pytest.importorskip("wandb")
+    settings = wandb.Settings(console="off", x_disable_stats=True)
+    own = wandb.init(dir=str(tmp_path), mode="offline", config={"lr": 1, "a": 7}, settings=settings)
+    try:
+        sink = make_sink(tmp_path, "auto")
+        assert sink.active and sink.mode == "offline" and sink._run is own
+        sink.log({"eval/success": 0.5}, 10)
+        sink.table("t", [{"a": 1}], 10)
+        sink.summary({"best": 0.5})
+        sink.finish()
+        assert wandb.run is own and not sink.active
+        own.log({"mine": 1})  # still open
+        assert dict(own.config) == {"lr": 1, "a": 7, "vla_gym": {"a": 1}}
+        assert own.summary["eval/success"] == 0.5 and own.summary["best"] == 0.5
+        assert own.summary["mine"] == 1
+        off = make_sink(tmp_path, "disabled")
+        assert not off.active and wandb.run is own
+    finally:
+        own.finish()
+    assert len(list((tmp_path / "wandb").glob("offline-run-*"))) == 1
+
+
+def test_metrics_of_ones_own_keep_their_axis(monkeypatch, tmp_path):
+    run = fake_wandb(monkeypatch)
+    run.offline, defined = True, []
+    run.config = types.SimpleNamespace(update=lambda values, allow_val_change: None)
+    run.define_metric = lambda name, **kwargs: defined.append((name, kwargs))
+    sys.modules["wandb"].run = run
+    sink = make_sink(tmp_path)
+    for step in (1, 2):
+        sink.log({"eval/success": 0.5}, step)
+    sink.finish()
+    assert defined == [("step", {"hidden": True}), ("eval/success", {"step_metric": "step"})]
+    assert len(run.logged) == 2 and not run.finished
+
+
 def test_the_first_failure_is_logged_once_and_stops_sending(monkeypatch, tmp_path, caplog):
     run = fake_wandb(monkeypatch)
     calls = []

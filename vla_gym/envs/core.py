@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.envs.actions import checked_actions
+from vla_gym.envs.actions import checked_actions, flipped_gripper
 from vla_gym.envs.disturbance import move_objects
 from vla_gym.envs.episode import Episode, pack, unpack
 from vla_gym.envs.episode_source import EpisodeRequest, EpisodeSource
+from vla_gym.envs.goal_view import GoalView, compute_reward
 from vla_gym.envs.judge import Judge
 from vla_gym.envs.listeners import Listener, StepEvent
 from vla_gym.envs.observation import Observer
@@ -26,6 +26,7 @@ from vla_gym.safety.guard import Guard
 from vla_gym.safety.limits import SafetyConfig
 from vla_gym.world.actuator import Actuator, PlainActuator
 from vla_gym.world.controller import REFERENCE_HZ, TcpDeltaController
+from vla_gym.world.cores import usable_cores
 from vla_gym.world.world import World
 
 _REDRAWS = 50
@@ -52,8 +53,11 @@ class TabletopCore:
         chosen = settings.terminate_action
         self.terminate_action = any(t.terminate for t in tasks) if chosen is None else chosen
         self._ratio = settings.control_hz / REFERENCE_HZ
-        self.horizon = settings.horizon or max(round(t.horizon * self._ratio) for t in tasks)
-        self._threads = settings.n_threads or os.cpu_count() or 1
+        own = max(round(t.horizon * self._ratio) for t in tasks)
+        self.horizon = settings.horizon or settings.max_episode_steps or own
+        # a spec, made again, asks for what is the default: then tasks keep their own limits
+        self._limit = settings.horizon or (self.horizon if self.horizon != own else None)
+        self._threads = settings.n_threads or usable_cores()
         self.world = World(n, n_threads=self._threads, robot=settings.robot)
         renderer = self.make_renderer(settings.image_size)
         n_slots = self.world.n_slots
@@ -62,7 +66,11 @@ class TabletopCore:
             self.tasks, n, n_slots, settings.split, self.axes, self.terminate_action
         )
         self.judge = Judge(self.world, self.current, settings.reward_type == "dense")
-        self.observer = Observer(self.world, renderer, settings.cameras)
+        if settings.goals:  # tools take an environment with this method for one with goals
+            self.compute_reward = compute_reward
+        goals = GoalView(self.world, self.current, self.tasks) if settings.goals else None
+        self.observer = Observer(self.world, renderer, settings.cameras, settings.text, goals)
+        self._gripper_flipped = settings.gripper_sign == "positive_closes"
         self._controller = TcpDeltaController(self.world, settings.control_hz)
         self.actuator: Actuator = PlainActuator(self.world, self._controller)
         self._listeners: list[Listener] = []
@@ -212,12 +220,14 @@ class TabletopCore:
         self.actuator.start(ids, self._played(episodes))
 
     def advance(
-        self, actions: NDArray
+        self, actions: NDArray, resting: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Act for one control step, without observations and without autoreset.
 
         Args:
             actions: Shape (n, 7), or (n, 8) with the terminate action, in [-1, 1].
+            resting: Sub-environments whose episode is over, and for which this is no step: their
+                action is ignored, and they are paid nothing. Shape (n,).
 
         Returns:
             Rewards, terminated, truncated (n,) and infos.
@@ -227,39 +237,55 @@ class TabletopCore:
         """
         if not self.episodes:
             raise InvalidConfigError("Call reset() before step().")
-        actions = checked_actions(actions, self.current.n, self.terminate_action)
+        clip = self.settings.out_of_range == "clip"
+        actions = checked_actions(actions, self.current.n, self.terminate_action, resting, clip)
+        motion = self._motion_of(actions)
         if "moved" in self.axes:
             move_objects(self.world, self.current)
-        executed = self.actuator.execute(actions, self.settings.substeps)
+        executed = self.actuator.execute(motion, self.settings.substeps)
         self.current.elapsed += 1
         ended = actions[:, 7] > 0 if self.terminate_action else np.zeros(self.current.n, bool)
         success = self.judge.step(ended)
         rewards = self.judge.rewards(success)
         terminated = success | ended | self.judge.violated | self.world.diverged
         truncated = (self.elapsed >= self._limits()) & ~terminated
-        infos = self.judge.info(success) | self.actuator.info(actions, executed)
+        infos = self.judge.info(success) | self.actuator.info(motion, executed)
+        if "executed_action" in infos and self._gripper_flipped:
+            infos["executed_action"] = flipped_gripper(infos["executed_action"])
+        running = np.ones(self.current.n, bool) if resting is None else ~resting
+        rewards, terminated, truncated = (
+            rewards * running,
+            terminated & running,
+            truncated & running,
+        )
         if self._listeners:
-            self._notify(actions, rewards, terminated, truncated, infos)
+            self._notify(
+                StepEvent(
+                    actions, rewards, terminated, truncated, infos, running, self._observations
+                )
+            )
         return rewards, terminated, truncated, infos
+
+    def _motion_of(self, actions: NDArray) -> NDArray:
+        """Actions in the convention of the arm: a positive gripper number opens, and so does 0."""
+        motion = flipped_gripper(actions) if self._gripper_flipped else actions
+        if self.settings.gripper == "hold":
+            opened = self.world.ctrl[:, self.world.n_arm] > 0.0
+            motion = motion.copy()
+            motion[:, 6] = np.where(motion[:, 6] == 0.0, np.where(opened, 1.0, -1.0), motion[:, 6])
+        return motion
 
     def _limits(self) -> NDArray | int:
         """Control steps after which each episode is truncated. Shape (n,)."""
         own = np.rint(self.current.horizons * self._ratio).astype(np.int64)
-        return self.settings.horizon or own
+        return self._limit or own
 
     def observe(self) -> dict[str, Any]:
         """The present observation of every sub-environment."""
         self._observations = obs = self.observer.observe(self.instructions)
         return obs
 
-    def _notify(
-        self, actions: NDArray, rewards: NDArray, terminated: NDArray[np.bool_],
-        truncated: NDArray[np.bool_], infos: Mapping[str, Any],
-    ) -> None:  # fmt: skip
-        everything = np.ones(self.current.n, bool)
-        event = StepEvent(
-            actions, rewards, terminated, truncated, infos, everything, self._observations
-        )
+    def _notify(self, event: StepEvent) -> None:
         for listener in self._listeners:
             listener.on_step(self, event)
         if event.done.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +16,7 @@ from vla_gym.envs.asking import Instruction, Spoken, meaning_of, refusal, shown,
 from vla_gym.envs.episode import Episode
 from vla_gym.envs.splits import rng_for
 from vla_gym.envs.task import Axes, Task
-from vla_gym.errors import InstructionError, InvalidConfigError, UnknownNameError
+from vla_gym.errors import InstructionError, InvalidConfigError
 from vla_gym.language.understanding import Understanding
 
 Draw = Callable[[int], Episode]
@@ -24,6 +26,8 @@ Drawer = Callable[[int, Draw], Episode]
 
 RESET_OPTIONS = ("instruction", "same_scene", "roles", "reset_mask")
 """Keys of the `options` of `reset`."""
+_NEAR_MISS = 0.75
+"""Likeness from which an unknown key is taken for a misspelt one, 0 to 1."""
 _MASK = (1 << 64) - 1
 
 
@@ -80,6 +84,14 @@ class EpisodeRequest:
 
         return replace(self, instructions=picked(self.instructions), roles=picked(self.roles))
 
+    def spread(self, ids: NDArray[np.int64], n: int) -> EpisodeRequest:
+        """The same for all n sub-environments: free episodes where `ids` (m,) asked for nothing."""
+        texts: list[Any] = [None] * n
+        roles: list[Any] = [None] * n
+        for i, text, assigned in zip(ids, self.instructions, self.roles, strict=True):
+            texts[i], roles[i] = text, assigned
+        return replace(self, instructions=tuple(texts), roles=tuple(roles))
+
 
 class EpisodeSource:
     """Draws episodes from one random stream per sub-environment.
@@ -103,12 +115,15 @@ class EpisodeSource:
         """One stream per sub-environment; none before the first `seed`."""
         self._drawers: list[Drawer] = []
 
-    def seed(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None] | None:
+    def seed(
+        self, seed: int | Sequence[int | None] | None, mask: NDArray[np.bool_] | None = None
+    ) -> Sequence[int | None] | None:
         """Restart random streams.
 
         Args:
             seed: Sub-environment k gets seed + k; or one seed each, None to continue its stream.
                 None continues all, or seeds them from the operating system the first time.
+            mask: Sub-environments whose stream may restart; None for all. Shape (n,).
 
         Returns:
             The seeds used, or None if all streams continue.
@@ -126,6 +141,8 @@ class EpisodeSource:
             raise InvalidConfigError(
                 f"{len(seeds)} seeds were given for {self.n} sub-environments."
             )
+        if mask is not None:
+            seeds = [s if chosen else None for s, chosen in zip(seeds, mask, strict=True)]
         fresh = [None if s is None else rng_for(self.split, int(s)) for s in seeds]
         old = self.rngs or [rng_for(self.split, i) for i in range(self.n)]
         self.rngs = [o if f is None else f for o, f in zip(old, fresh, strict=True)]
@@ -277,15 +294,44 @@ class EpisodeSource:
         self.rngs = [_unpack_rng(row) for row in state["rng"]]
 
 
-def check_option_names(options: Mapping[str, Any]) -> None:
-    """Check the keys of reset options.
+def known_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those of the reset options that mean something here; other tools' own are ignored.
+
+    A key that looks like a misspelt one is ignored with a warning.
+    """
+    for name in options or {}:
+        close = difflib.get_close_matches(str(name), RESET_OPTIONS, 1, _NEAR_MISS)
+        if close and name not in RESET_OPTIONS:
+            warnings.warn(
+                f"The reset option {name!r} is ignored; did you mean {close[0]!r}? Valid: "
+                f"{', '.join(RESET_OPTIONS)}.",
+                stacklevel=4,
+            )
+    return {name: value for name, value in (options or {}).items() if name in RESET_OPTIONS}
+
+
+def checked_mask(mask: Any, n: int) -> NDArray[np.bool_]:
+    """Which sub-environments to reset. Shape (n,).
+
+    Args:
+        mask: ``options["reset_mask"]``, or None for all.
+        n: Number of sub-environments.
 
     Raises:
-        UnknownNameError: If one does not exist.
+        InvalidConfigError: If it is no array of n truth values, or none of them is True.
     """
-    for name in options:
-        if name not in RESET_OPTIONS:
-            raise UnknownNameError("reset option", name, RESET_OPTIONS)
+    if mask is None:
+        return np.ones(n, bool)
+    given = np.asarray(mask)
+    remedy = "Pass for example terminated | truncated."
+    if given.dtype != bool or given.shape != (n,):
+        raise InvalidConfigError(
+            f"reset_mask must be {n} truth values, one per sub-environment, not shape "
+            f"{given.shape} of {given.dtype}. {remedy}"
+        )
+    if not given.any():
+        raise InvalidConfigError(f"reset_mask selects no sub-environment. {remedy}")
+    return given
 
 
 def _pack_rng(rng: Generator) -> NDArray[np.uint64]:

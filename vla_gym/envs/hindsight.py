@@ -11,6 +11,7 @@ import numpy as np
 
 from vla_gym.envs.task import Task
 from vla_gym.errors import InstructionError, InvalidConfigError
+from vla_gym.world.batch_behind import batch_behind
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
     somewhere is a successful episode of another instruction.
 
     Args:
-        venv: A `TabletopVectorEnv`.
+        venv: A `TabletopVectorEnv`, or a single environment, which counts as a batch of one.
         tasks: Whose goals to try, with at most two roles each, played by one present object each;
             by default those of the environment's own that are so. Goals that depend on earlier
             steps are not found.
@@ -44,7 +45,7 @@ def achieved(venv: Any, tasks: Sequence[Task] | None = None, seed: int = 0) -> l
     Raises:
         InvalidConfigError: If a task has other roles.
     """
-    core = getattr(venv, "unwrapped", venv)
+    core = batch_behind(venv)
     world, rng = core.world, np.random.default_rng(seed)
     found: list[list[Achieved]] = [[] for _ in range(world.n)]
     for task in filter(_can_be_found, core.tasks) if tasks is None else tasks:

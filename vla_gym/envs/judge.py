@@ -155,9 +155,12 @@ class Judge:
 
 
 def _stage_table(stages: Sequence[tuple[str, ...]]) -> NDArray:
-    """Names of the stages reached, by task and count. Shape (n_tasks, most + 1), of tuples."""
+    """Names of the stages reached, by task and count. Shape (n_tasks, most + 1), of tuples.
+
+    All tuples are as long as the task with most stages needs, "" for stages not reached.
+    """
     table = np.empty((len(stages), max(map(len, stages)) + 1), object)
     for k, names in enumerate(stages):
         for count in range(table.shape[1]):
-            table[k, count] = names[:count]
+            table[k, count] = names[:count] + ("",) * (table.shape[1] - 1 - count)
     return table

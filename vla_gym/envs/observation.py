@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from vla_gym.envs.asking import MAX_INSTRUCTION, shown
+from vla_gym.envs.goal_view import GoalView
+from vla_gym.envs.instruction_space import InstructionSpace
 from vla_gym.geometry.rotations import rotvec_from_down
 from vla_gym.rendering import Renderer
 from vla_gym.robots import Robot
@@ -33,16 +33,6 @@ _BOUNDS = {"qpos": 4.0, "qvel": 20.0, "tcp_pos": 2.0, "tcp_rotvec": 4.0, "tcp_li
            "gripper_speed": 10.0}  # fmt: skip
 _WIDTH_MARGIN = 1.25
 """Bound of the gripper's width and target, in units of its full opening."""
-CHARSET = frozenset(string.ascii_letters + string.digits + " ,.'-?!;:")
-"""Characters of the instructions of shipped tasks; people's own may have others."""
-
-
-class InstructionSpace(spaces.Text):
-    """Texts of one line, as people write them in any script; samples are of plain letters."""
-
-    def contains(self, x: Any) -> bool:
-        """Whether it is a text without control characters that is not too long."""
-        return isinstance(x, str) and self.min_length <= len(x) and x == shown(x)
 
 
 def proprio_layout(n_arm: int) -> dict[str, slice]:
@@ -71,13 +61,18 @@ def proprio_high(robot: Robot) -> NDArray[np.float32]:
     return high
 
 
-def observation_space(image_size: int, cameras: tuple[str, ...], robot: Robot) -> spaces.Dict:
+def observation_space(
+    image_size: int, cameras: tuple[str, ...], robot: Robot, text: bool = True,
+    goals: GoalView | None = None,
+) -> spaces.Dict:  # fmt: skip
     """The space of one sub-environment's observation.
 
     Args:
         image_size: Width and height of the images [px].
         cameras: Image keys to include.
         robot: The arm.
+        text: Whether the instruction is included.
+        goals: Adds goals as numbers.
     """
     high = proprio_high(robot)
     parts: dict[str, spaces.Space] = {
@@ -85,8 +80,11 @@ def observation_space(image_size: int, cameras: tuple[str, ...], robot: Robot) -
         for key in CAMERAS
         if key in cameras
     }
-    parts["proprio"] = spaces.Box(-high, high, dtype=np.float32)
-    parts["instruction"] = InstructionSpace(MAX_INSTRUCTION, charset=CHARSET)
+    parts["proprio"] = own = spaces.Box(-high, high, dtype=np.float32)
+    if goals is not None:
+        parts |= goals.spaces(own)
+    if text:
+        parts["instruction"] = InstructionSpace()
     return spaces.Dict(parts)
 
 
@@ -121,10 +119,16 @@ class Observer:
         world: The simulation.
         renderer: Renders a camera of `vla_gym.world.model.CAMERAS`.
         cameras: Image keys to include.
+        text: Whether the instructions are included.
+        goals: Adds goals as numbers.
     """
 
-    def __init__(self, world: World, renderer: Renderer, cameras: tuple[str, ...]) -> None:
-        self.world, self.renderer = world, renderer
+    def __init__(
+        self, world: World, renderer: Renderer, cameras: tuple[str, ...], text: bool = True,
+        goals: GoalView | None = None,
+    ) -> None:  # fmt: skip
+        self.world, self.renderer, self._text = world, renderer, text
+        self.goals = goals
         self._cameras = {key: name for key, name in CAMERAS.items() if key in cameras}
 
     def observe(
@@ -143,7 +147,10 @@ class Observer:
             key: self.renderer.render(name, ids) for key, name in self._cameras.items()
         }
         obs["proprio"] = proprio(self.world, slice(None) if ids is None else ids)
-        obs["instruction"] = instructions
+        if self.goals is not None:
+            obs |= self.goals.observe(obs["proprio"], ids)
+        if self._text:
+            obs["instruction"] = instructions
         return obs
 
     def refresh(

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 
 from vla_gym.envs.grammar_reading import read_exactly
+from vla_gym.envs.plain_data import as_data
 from vla_gym.envs.task import Task
 from vla_gym.envs.tasks import MIXTURES, TASKS, find_tasks
 from vla_gym.errors import InvalidConfigError, UnknownNameError
@@ -75,13 +76,17 @@ def make_vec(task: str | Task, num_envs: int = 1, **kwargs: Any) -> Any:
     Args:
         task: A `Task`, which is registered if need be; an id; or a task's name.
         num_envs: Number of sub-environments.
-        kwargs: Fields of `vla_gym.envs.settings.Settings`, and arguments of `gymnasium.make_vec`.
+        kwargs: Fields of `vla_gym.envs.settings.Settings`, `autoreset_mode`, and arguments of
+            `gymnasium.make_vec`.
 
     Raises:
         UnknownNameError: If there is no such id or name.
         InvalidConfigError: If the task's id belongs to another task.
     """
     kwargs = {"vectorization_mode": "vector_entry_point", **kwargs}
+    if kwargs["vectorization_mode"] != "vector_entry_point" and "autoreset_mode" in kwargs:
+        mode = kwargs.pop("autoreset_mode")  # Gymnasium's own vector environments know it as
+        kwargs["vector_kwargs"] = {**kwargs.get("vector_kwargs", {}), "autoreset_mode": mode}
     return gym.make_vec(_id_of(task), num_envs=num_envs, **kwargs)
 
 
@@ -104,5 +109,5 @@ def _register(env_id: str, task: str | Task) -> None:
         env_id,
         entry_point="vla_gym.envs.tabletop:TabletopEnv",
         vector_entry_point="vla_gym.envs.vector:TabletopVectorEnv",
-        kwargs={"task": task},
+        kwargs={"task": as_data(task)},
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
+from vla_gym.envs.plain_data import settled
 from vla_gym.envs.task import Task
 from vla_gym.envs.vector import TabletopVectorEnv
 
@@ -27,11 +30,26 @@ class TabletopEnv(gym.Env):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
 
     def __init__(self, task: str | Task = "PickPlace", **kwargs: Any) -> None:
+        limit = _limit_of_make()
+        if limit is not None:
+            kwargs.setdefault("max_episode_steps", limit)
         self.vector = TabletopVectorEnv(task, 1, **kwargs)
+        if self.vector.settings.goals:
+            self.compute_reward = self.vector.compute_reward
+        self._spec: EnvSpec | None = None
         self.render_mode = self.vector.render_mode
         self.metadata = {**self.metadata, "render_fps": self.vector.metadata["render_fps"]}
         self.observation_space = self.vector.single_observation_space
         self.action_space = self.vector.single_action_space
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How the environment was made, with its step limit; survives JSON and pickle."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = settled(spec, self.vector.horizon)
 
     @property
     def task(self) -> Task:
@@ -42,6 +60,16 @@ class TabletopEnv(gym.Env):
     def instruction(self) -> str:
         """What is to be done, in words."""
         return self.vector.instructions[0]
+
+    @property
+    def task_description(self) -> str:
+        """The instruction, under LeRobot's name for it."""
+        return self.instruction
+
+    @property
+    def _max_episode_steps(self) -> int:
+        """Control steps until an episode is truncated, where Gymnasium's tools look for them."""
+        return self.vector.horizon
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -63,6 +91,7 @@ class TabletopEnv(gym.Env):
             InvalidActionError: If it has the wrong shape or is not in [-1, 1].
         """
         core = self.vector
+        core.check_open()
         reward, terminated, truncated, info = core.advance(np.asarray(action)[None])
         if self.render_mode == "human":
             self.render()
@@ -77,6 +106,21 @@ class TabletopEnv(gym.Env):
     def close(self) -> None:
         """Free windows and threads."""
         self.vector.close()
+
+
+def _limit_of_make() -> int | None:
+    """The `max_episode_steps` of the `gymnasium.make` that is making this environment, if any.
+
+    Gymnasium gives it to its `TimeLimit` wrapper alone, which can only cut episodes shorter: an
+    environment that has a limit of its own would ignore a longer one if it did not ask.
+    """
+    frame = sys._getframe(2)
+    if frame.f_code is not gym.make.__code__:
+        return None
+    steps, spec = frame.f_locals.get("max_episode_steps"), frame.f_locals.get("env_spec")
+    if steps is None and spec is not None:
+        steps = spec.max_episode_steps
+    return None if steps == -1 else steps
 
 
 def _first(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,6 +140,7 @@ def run_episodes(
     if change is not None:
         obs, infos = venv.reset(options={"same_scene": True, **change(venv)})
     tasks = infos.get("task", [""] * n)
+    obs = with_instructions(obs, infos)
     policy.reset(np.ones(n, bool), obs)
     instructions = tuple(obs["instruction"])
     running = np.arange(n) < episodes
@@ -151,6 +152,7 @@ def run_episodes(
     while running.any():
         action = np.where(running[:, None], policy.act(obs), 0.0).astype(np.float32)
         obs, reward, terminated, truncated, infos = venv.step(action)
+        obs = with_instructions(obs, infos)
         terminated, truncated = np.asarray(terminated), np.asarray(truncated)
         done = terminated | truncated
         infos = infos_of_step(infos, done)
@@ -187,6 +189,13 @@ def _notify(listeners: Sequence[Listener], venv: Any, event: StepEvent) -> None:
         listener.on_step(venv, event)
         if len(ended):
             listener.on_episode_end(venv, ended)
+
+
+def with_instructions(obs: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[str, Any]:
+    """An observation with the instructions, from infos where it has none (``text=False``)."""
+    if "instruction" in obs:
+        return dict(obs)
+    return {**obs, "instruction": tuple(infos["instruction"])}
 
 
 def infos_of_step(infos: Mapping[str, Any], done: NDArray[np.bool_]) -> dict[str, Any]:

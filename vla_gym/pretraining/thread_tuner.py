@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
+
+from vla_gym.world.cores import usable_cores
 
 
 class ThreadTuner:
@@ -21,7 +21,7 @@ class ThreadTuner:
     """Steps after which all choices are measured again, and steps of one measurement."""
 
     def __init__(self, threads: int) -> None:
-        self.choices = [threads] if threads else sorted({1, os.cpu_count() or 1})
+        self.choices = [threads] if threads else sorted({1, usable_cores()})
         self.times: dict[int, float] = {}
         self.now = self.choices[0]
         torch.set_num_threads(self.now)

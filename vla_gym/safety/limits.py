@@ -158,15 +158,39 @@ class SafetyConfig:
     def of(cls, given: Any) -> SafetyConfig:
         """A configuration from a mode, a mapping of fields, a configuration, or None for "off".
 
+        In a mapping, `limits` and zones may be mappings of fields too, as JSON and YAML have them;
+        a zone with `half` is a `Box`.
+
         Raises:
             UnknownNameError: If the mode or a field does not exist.
         """
         if isinstance(given, SafetyConfig):
             return given
         if isinstance(given, Mapping):
-            names = [f.name for f in fields(cls)]
-            for name in given:
-                if name not in names:
-                    raise UnknownNameError("safety argument", name, names)
-            return cls(**given)
+            parts = dict(given)
+            if isinstance(parts.get("limits"), Mapping):
+                parts["limits"] = _made(Limits, parts["limits"])
+            zones = parts.get("keep_out", ())
+            parts["keep_out"] = tuple(
+                _made(Box if "half" in z else Sphere, z) if isinstance(z, Mapping) else z
+                for z in zones
+            )
+            return _made(cls, parts)
         return cls(mode="off" if given is None else given)
+
+
+def _made(kind: type[Any], given: Mapping[str, Any]) -> Any:
+    """A dataclass from its fields; lists become tuples.
+
+    Raises:
+        UnknownNameError: If a field does not exist.
+        InvalidConfigError: If one is missing.
+    """
+    names = [f.name for f in fields(kind)]
+    for name in given:
+        if name not in names:
+            raise UnknownNameError("safety argument", name, names)
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    except TypeError as error:
+        raise InvalidConfigError(f"{kind.__name__} cannot be made: {error}.") from error

@@ -10,6 +10,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from vla_gym.errors import InvalidConfigError
 from vla_gym.safety.approval import Approval
 from vla_gym.safety.limits import SafetyConfig
+from vla_gym.world.batch_behind import batch_behind
 
 
 def protect(env: Any, safety: Any = "clip", approval: Approval | None = None) -> Any:
@@ -37,7 +38,7 @@ def protect(env: Any, safety: Any = "clip", approval: Approval | None = None) ->
 
 def _core(env: Any) -> Any:
     """The batched environment under all wrappers."""
-    core = getattr(env.unwrapped, "vector", env.unwrapped)
+    core = batch_behind(env)
     if not hasattr(core, "protect"):
         raise InvalidConfigError(
             f"{type(env.unwrapped).__name__} cannot have a safety layer. Pass an environment "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vla_gym.errors import InvalidConfigError
 from vla_gym.skills.motion import Motion
 from vla_gym.skills.skill_registry import motion_for
+from vla_gym.world.batch_behind import batch_behind, is_single
 
 
 class Expert:
@@ -17,26 +18,36 @@ class Expert:
 
     Args:
         venv: A `TabletopVectorEnv`, or anything with `world`, `roles`, `task` and
-            `action_scale`.
+            `action_scale`; wrapped or not. Of a single environment, from `gymnasium.make`, actions
+            have no leading axis.
         action_noise: Standard deviation of the noise on executed motions, in action units.
         seed: Seed of the noise.
 
     Raises:
-        InvalidConfigError: If the noise is negative.
+        InvalidConfigError: If the noise is negative, or there is no simulation to look into.
     """
 
     def __init__(self, venv: Any, action_noise: float = 0.0, seed: int = 0) -> None:
         if action_noise < 0:
             raise InvalidConfigError(f"action_noise must be 0 or more, not {action_noise}.")
-        self.venv, self.action_noise = venv, action_noise
+        self._single, self.venv = is_single(venv), batch_behind(venv)
+        if not hasattr(self.venv, "world"):
+            raise InvalidConfigError(
+                f"The expert looks into the simulation, and {type(self.venv).__name__} has none of "
+                "its own. Pass one from gymnasium.make(id) or vla_gym.make_vec(id)."
+            )
+        self.action_noise = action_noise
         self._rng = np.random.default_rng(seed)
-        self._scale = venv.action_scale
+        self._scale = self.venv.action_scale
 
     def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
         """Start episodes; there is nothing to forget."""
 
     def act(self, obs: Any = None) -> NDArray[np.float32]:
-        """The next action without noise. Shape (n, 7), or (n, 8) with `terminate_action`."""
+        """The next action without noise. Shape (n, 7), or (n, 8) with `terminate_action`.
+
+        Of a single environment (7,) or (8,).
+        """
         world = self.venv.world
         motion = self._motion()
         ends = getattr(self.venv, "terminate_action", False)
@@ -46,17 +57,20 @@ class Expert:
         turn = np.cross(world.tcp_mat[:, :, 2], motion.axis)
         turn[:, 2] += motion.yaw
         action[:, 3:6] = np.clip(turn / self._scale[3:], -1.0, 1.0)
-        action[:, 6] = motion.grip
+        settings = getattr(self.venv, "settings", None)
+        closes = getattr(settings, "gripper_sign", None) == "positive_closes"
+        action[:, 6] = -motion.grip if closes else motion.grip
         if ends:
             action[:, 7] = np.where(self._finished(), 1.0, -1.0)
-        return action.astype(np.float32)
+        action = action.astype(np.float32)
+        return action[0] if self._single else action
 
     def act_noisy(self, obs: Any = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The action to execute, with noise on the motion, and the action to learn. Each (n, 7)."""
+        """The action to execute, with noise on the motion, and the action to learn. As `act`."""
         clean = self.act(obs)
         noisy = clean.copy()
-        noise = self._rng.normal(0.0, self.action_noise, clean[:, :6].shape)
-        noisy[:, :6] = np.clip(clean[:, :6] + noise, -1.0, 1.0)
+        noise = self._rng.normal(0.0, self.action_noise, clean[..., :6].shape)
+        noisy[..., :6] = np.clip(clean[..., :6] + noise, -1.0, 1.0)
         return noisy, clean
 
     def _tasks(self) -> list[tuple[Any, NDArray[np.bool_]]]:

@@ -6,8 +6,9 @@ import logging
 import netrc
 import os
 import socket
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -26,6 +27,9 @@ STEP = "step"
 class WandbSink:
     """Sends data to Weights & Biases; after the first failure it sends nothing more.
 
+    A run that the caller has started (a sweep's, for instance) is used and left open. It gets the
+    configuration under "vla_gym", and its own metrics keep their axis.
+
     Args:
         folder: Folder for offline data.
         config: Configuration of the run.
@@ -39,9 +43,16 @@ class WandbSink:
     ) -> None:
         self._run: Any = None
         self._failed = False
-        self.mode = resolve_mode(mode)
+        self._callers: Any = _open_run() if mode != "disabled" else None
+        if self._callers is None:
+            self.mode = resolve_mode(mode)
+        else:
+            self.mode = "offline" if getattr(self._callers, "offline", False) else "online"
+        self._defined: set[str] = set()
         self.url: str | None = None
-        if self.mode != "disabled":
+        if self._callers is not None:
+            self._run_limited(lambda: self._join(config), INIT_TIMEOUT_S)
+        elif self.mode != "disabled":
             self._run_limited(
                 lambda: self._start(folder, config, project, name), INIT_TIMEOUT_S + 10.0
             )
@@ -53,11 +64,13 @@ class WandbSink:
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
         """Send numbers."""
+        self._define(metrics)
         self._call(lambda run, wandb: run.log({**metrics, STEP: step}))
 
     def video(self, name: str, path: Path, step: int, caption: str) -> None:
         """Send a video file."""
         form: Any = path.suffix[1:]
+        self._define([name])
         self._call(
             lambda run, wandb: run.log(
                 {name: wandb.Video(str(path), caption=caption or None, format=form), STEP: step}
@@ -68,6 +81,7 @@ class WandbSink:
         """Send rows as a table."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         data = [[_cell(row.get(c)) for c in columns] for row in rows]
+        self._define([name])
         self._call(
             lambda run, wandb: run.log({name: wandb.Table(columns=columns, data=data), STEP: step})
         )
@@ -87,9 +101,9 @@ class WandbSink:
         self._call(lambda run, wandb: run.summary.update(dict(values)))
 
     def finish(self) -> None:
-        """Wait for pending uploads, up to `FINISH_TIMEOUT_S`."""
+        """Wait for pending uploads, up to `FINISH_TIMEOUT_S`; a caller's run stays open."""
         run, self._run = self._run, None
-        if run is not None:
+        if run is not None and run is not self._callers:
             self._run_limited(run.finish, FINISH_TIMEOUT_S)
 
     def _start(self, folder: Path, config: Mapping[str, Any], project: str, name: str) -> None:
@@ -119,6 +133,23 @@ class WandbSink:
         # the start may have timed out meanwhile
         self._run = None if self._failed else run
 
+    def _join(self, config: Mapping[str, Any]) -> None:
+        """Use the caller's run."""
+        run = self._callers
+        run.config.update({"vla_gym": dict(config)}, allow_val_change=True)
+        run.define_metric(STEP, hidden=True)
+        self.url = run.url if self.mode == "online" else None
+        self._run = None if self._failed else run
+
+    def _define(self, names: Iterable[str]) -> None:
+        """In a caller's run, give our metrics our axis, one by one."""
+        if self._run is None or self._run is not self._callers:
+            return
+        for name in names:
+            if name not in self._defined:
+                self._defined.add(name)
+                self._call(lambda run, wandb, name=name: run.define_metric(name, step_metric=STEP))
+
     def _call(self, send: Callable[[Any, Any], None]) -> None:
         if self._run is None:
             return
@@ -141,6 +172,11 @@ class WandbSink:
             type(exc).__name__,
             exc,
         )
+
+
+def _open_run() -> Any:
+    """The run that the caller has started in this process, or None."""
+    return getattr(sys.modules.get("wandb"), "run", None)
 
 
 def resolve_mode(mode: WandbMode) -> Literal["online", "offline", "disabled"]:

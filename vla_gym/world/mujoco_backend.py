@@ -7,6 +7,7 @@ from mujoco.batch import Batch
 from numpy.typing import NDArray
 
 from vla_gym.world.backend import Ids
+from vla_gym.world.cores import usable_cores
 
 _NO_STAGE = mujoco.mjtStage.mjSTAGE_NONE.value
 _VELOCITY = mujoco.mjtStage.mjSTAGE_VEL.value
@@ -18,12 +19,13 @@ class MujocoBackend:
     Args:
         model: The model of all simulations.
         n: Number of simulations.
-        n_threads: Threads; 0 takes every core.
+        n_threads: Threads; 0 takes every core that this process may use.
     """
 
     def __init__(self, model: mujoco.MjModel, n: int, n_threads: int = 0) -> None:
         self.model, self.n = model, n
-        self._batch = Batch(model, n, n_threads, persistent=True)  # sleeping needs it
+        threads = n_threads or usable_cores()
+        self._batch = Batch(model, n, threads, persistent=True)  # sleeping needs it
         self.state: NDArray = self._batch.state
         self.bind, self.expand = self._batch.bind, self._batch.expand
 

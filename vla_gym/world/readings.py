@@ -220,12 +220,9 @@ class Readings:
         if camera != "fixed":
             raise UnknownNameError("camera with a fixed pose", camera, ("fixed",))
         model, cam = self.model, self._camera
-        pos = model.cam_pos[cam] if i is None else self._cam_pos[i, cam]
-        quat = model.cam_quat[cam] if i is None else self._cam_quat[i, cam]
-        mat = np.zeros(9)
-        mujoco.mju_quat2Mat(mat, np.array(quat))
-        tan = float(np.tan(np.radians(model.cam_fovy[cam]) / 2))
-        return PinholeCamera(np.array(pos), mat.reshape(3, 3), tan)
+        if i is None:
+            return pinhole_of(model, model.cam_pos[cam], model.cam_quat[cam])
+        return pinhole_of(model, self._cam_pos[i, cam], self._cam_quat[i, cam])
 
     def latch(self, name: str) -> NDArray[np.bool_]:
         """One bit of memory per simulation, false since the last `place`. Shape (n,), writable."""
@@ -239,3 +236,21 @@ class Readings:
             yield
         finally:
             self.views = None
+
+
+def pinhole_of(
+    model: mujoco.MjModel, pos: NDArray | None = None, quat: NDArray | None = None
+) -> PinholeCamera:
+    """The fixed camera of a model.
+
+    Args:
+        model: The model.
+        pos: Its position, or None for the model's (3,) [m].
+        quat: Its orientation, or None for the model's (4,), wxyz.
+    """
+    cam, mat = model.camera("fixed").id, np.zeros(9)
+    mujoco.mju_quat2Mat(mat, np.array(model.cam_quat[cam] if quat is None else quat))
+    tan = float(np.tan(np.radians(model.cam_fovy[cam]) / 2))
+    return PinholeCamera(
+        np.array(model.cam_pos[cam] if pos is None else pos), mat.reshape(3, 3), tan
+    )

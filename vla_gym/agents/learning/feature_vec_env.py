@@ -101,4 +101,4 @@ def make_feature_env(policy: PolicyBlueprint, venv: Any) -> FeatureVecEnv:
         policy: Whose features and tokens are used.
         venv: A `TabletopVectorEnv`.
     """
-    return FeatureVecEnv(SB3VecEnv(venv), policy.features(venv), policy.tokens)
+    return FeatureVecEnv(SB3VecEnv(venv, spawn_seeds=True), policy.features(venv), policy.tokens)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_gym.agents.policies.action_tokens import fit_width
-from vla_gym.agents.policies.policy import ActionSpec, PolicySpec
+from vla_gym.agents.policies.policy import ActionSpec, PolicySpec, gripper_sign_of
 from vla_gym.skills import Expert
 
 
@@ -28,7 +28,10 @@ class RandomPolicy:
         self._seed = seed
         self._episodes = 0
         self._streams = [np.random.default_rng(seed) for _ in range(venv.num_envs)]
-        self.spec = PolicySpec(action=ActionSpec(terminate=self._shape[0] == 8))
+        terminate = self._shape[0] == 8
+        self.spec = PolicySpec(
+            action=ActionSpec(gripper=gripper_sign_of(venv), terminate=terminate)
+        )
 
     def reset(self, mask: NDArray[np.bool_], observation: Mapping[str, Any]) -> None:
         """Give each sub-environment that starts the next stream."""
@@ -49,9 +52,8 @@ class ExpertPolicy:
         venv: The environment.
     """
 
-    spec = PolicySpec()
-
     def __init__(self, venv: Any) -> None:
+        self.spec = PolicySpec(action=ActionSpec(gripper=gripper_sign_of(venv)))
         self._expert = Expert(venv)
         self._width = venv.single_action_space.shape[0]
 

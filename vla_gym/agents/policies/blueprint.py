@@ -17,12 +17,19 @@ from vla_gym.agents.policies.clip_source import ClipSource
 from vla_gym.agents.policies.detections import ObjectSource
 from vla_gym.agents.policies.features import Features, GroundedFeatures
 from vla_gym.agents.policies.head_spec import HeadSpec
+from vla_gym.agents.policies.observed_only import NoEnv, UnbatchedPolicy
 from vla_gym.agents.policies.policy import PolicySpec
 from vla_gym.agents.policies.pooled_features import PooledFeatures
 from vla_gym.agents.policies.privileged_source import PrivilegedSource
 from vla_gym.agents.policies.trained_policy import TrainedPolicy
+from vla_gym.errors import InvalidConfigError
+from vla_gym.geometry.pinhole import PinholeCamera
+from vla_gym.robots import DEFAULT_ROBOT, find_robot
 from vla_gym.vlm.encoder import ClipEncoder
 from vla_gym.vlm.grounding import Grounder
+from vla_gym.world.batch_behind import batch_behind, is_single
+from vla_gym.world.model import build_model
+from vla_gym.world.readings import pinhole_of
 
 UNUSED_RATE = 1e-3
 """Learning rate that Stable-Baselines3 asks for where nothing is learnt."""
@@ -107,23 +114,35 @@ def make_encoder(head: HeadSpec) -> ClipEncoder | None:
 
 def load_policy(
     path_or_name: str | Path,
-    venv: Any,
+    venv: Any = None,
     deterministic: bool = True,
     blind: str | None = None,
     features: str | None = None,
     encoder: Any = None,
-) -> TrainedPolicy:
+    num_envs: int | None = None,
+    camera: PinholeCamera | None = None,
+) -> Any:
     """A trained policy, ready to act in an environment.
 
     Args:
         path_or_name: A checkpoint, a run folder (its best), or the name of a shipped policy.
-        venv: The environment that it shall act in.
+        venv: The environment that it shall act in: a batch; or a single one, from
+            `gymnasium.make`, whose observations and actions have no leading axis; or None, for a
+            policy that acts on observations alone, one at a time unless `num_envs` is given.
         deterministic: Whether to act as the policy's `decode` says, or to sample every number.
         blind: What to hide from it; None as it was trained.
         features: Where object positions come from; None as it was trained.
         encoder: CLIP model or its name; None as it was trained.
+        num_envs: Without an environment, the number of observations at once.
+        camera: Without an environment, the calibration of the fixed camera; None takes the
+            simulated one.
+
+    Returns:
+        A `TrainedPolicy`, or for single observations a
+        `vla_gym.agents.policies.observed_only.UnbatchedPolicy`.
 
     Raises:
+        InvalidConfigError: If it needs a simulation to look into, and there is none.
         CheckpointError: If the checkpoint is missing, damaged, or its parts do not fit.
     """
     path = resolve(path_or_name)
@@ -136,4 +155,14 @@ def load_policy(
     blueprint = PolicyBlueprint(head, head.policy_spec(read_spec(path).env_id), clip)
     network = blueprint.network()
     put_weights(network, path, critics=False)
-    return blueprint.policy(network, venv, deterministic)
+    if venv is None:
+        if head.features == "privileged":
+            raise InvalidConfigError(
+                f"{path_or_name} looks into the simulation. Pass an environment as `venv`."
+            )
+        calibration = camera or pinhole_of(build_model(find_robot(DEFAULT_ROBOT), 1))
+        policy = blueprint.policy(network, NoEnv(num_envs or 1, calibration), deterministic)
+        return UnbatchedPolicy(policy) if num_envs is None else policy
+    if is_single(venv):
+        return UnbatchedPolicy(blueprint.policy(network, batch_behind(venv), deterministic))
+    return blueprint.policy(network, batch_behind(venv), deterministic)

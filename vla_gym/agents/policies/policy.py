@@ -78,7 +78,7 @@ class PolicySpec:
                 f"The policy needs the observations {', '.join(missing)}, but the environment has "
                 f"only {', '.join(offered)}. Make it with cameras={self.cameras}."
             )
-        expected = ActionSpec(terminate=self.action.terminate)
+        expected = ActionSpec(gripper=gripper_sign_of(venv), terminate=self.action.terminate)
         wrong = [
             f"{f.name} {getattr(self.action, f.name)!r} instead of {getattr(expected, f.name)!r}"
             for f in dataclasses.fields(ActionSpec)
@@ -125,6 +125,12 @@ class PolicySpec:
                 )
         values["observations"] = tuple(values.get("observations", ()))
         return cls(**values, action=ActionSpec(**action))
+
+
+def gripper_sign_of(venv: Any) -> str:
+    """What a positive gripper number does in an environment, as `ActionSpec.gripper`."""
+    settings = getattr(getattr(venv, "unwrapped", venv), "settings", None)
+    return getattr(settings, "gripper_sign", ActionSpec.gripper)
 
 
 @runtime_checkable
