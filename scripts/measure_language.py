@@ -32,12 +32,12 @@ from vla_gym.errors import VlaGymError
 from vla_gym.evaluation.statistics import wilson
 from vla_gym.io import write_json
 from vla_gym.language import reading
+from vla_gym.language.plausibility import FLAT_TOPS
 from vla_gym.language.reading import understand
 from vla_gym.pretraining.labelled_sentences import load
 
 OUT = Path(__file__).parents[1] / "docs" / "results" / "language.json"
 _SAME_COLOURS = {"gray": "grey", "violet": "purple", "aqua": "cyan"}
-_ON_TOP = ("cube", "brick", "cylinder", "can", "stone", "puck")
 _N_SLOTS = 12
 _MARKUP = (
     "<b>", "</p>", "{{", "}}", "${x}", "%s", "\\n", "'; DROP TABLE", "[CLS]", "\x00", "\u202e",
@@ -95,7 +95,7 @@ def _same_skill(want: dict[str, Any], have: dict[str, Any]) -> bool:
     group = want["object"].get("count", 1) not in (1, None)
     return len(pair) == 1 or (
         (pair == {"put", "sort"} and group)
-        or (pair == {"put", "stack"} and target.get("kind") in _ON_TOP)
+        or (pair == {"put", "stack"} and target.get("kind") in FLAT_TOPS)
         or (pair == {"push", "slide"} and want["object"]["kind"] == "puck")
     )
 

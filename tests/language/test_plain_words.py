@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from vla_gym.language.canonical import say
-from vla_gym.language.plain_words import read_plain
-from vla_gym.language.plausibility import is_odd
+from vla_gym.language.plain_words import is_odd, read_plain
 from vla_gym.language.reading import understand
 from vla_gym.language.referents import is_known_colour, is_known_kind
 from vla_gym.language.understanding import SkillStep, Thing, Understanding

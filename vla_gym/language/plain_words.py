@@ -21,7 +21,7 @@ from vla_gym.language.canonical import (
 )
 from vla_gym.language.lexicon import plural
 from vla_gym.language.meaning_order import RELATIVE
-from vla_gym.language.plausibility import is_odd
+from vla_gym.language.plausibility import FLAT_TOPS
 from vla_gym.language.referents import is_known_colour
 from vla_gym.language.understanding import (
     PICKS,
@@ -39,6 +39,16 @@ _KINDS = {names[0]: kind for kind, names in KIND_NOUNS.items()} | {"thing": "any
 _PLURALS = {plural(noun): kind for noun, kind in _KINDS.items()}
 _COUNTS = {word: count for count, word in NUMBER_WORDS.items()}
 _ALONE = tuple(pick for pick in PICKS if pick not in RELATIVE)
+
+_USUAL_OBJECTS = {
+    "press": ("button", "any"), "open": ("drawer", "any"), "close": ("drawer", "any"),
+}  # fmt: skip
+_USUAL_TARGETS = {
+    "put": ("bowl", "plate", "tray", "box", "mug", "drawer", "shelf", "mat", "any"),
+    "sort": ("bowl", "plate", "tray", "box", "mug", "drawer", "mat", "any"),
+    "stack": (*FLAT_TOPS, "box", "ball", "star", "any"),
+    "slide": ("mat", "any"),
+}
 
 
 def read_plain(text: str) -> Understanding | None:
@@ -59,6 +69,15 @@ def read_plain(text: str) -> Understanding | None:
         return None
     meaning = Understanding("act", tuple(steps), tuple(avoid))  # type: ignore[arg-type]
     return meaning if say(meaning) == text else None
+
+
+def is_odd(step: SkillStep) -> bool:
+    """Whether a skill is asked for with a thing that it is not for."""
+    usual = _USUAL_OBJECTS.get(step.skill)
+    target = _USUAL_TARGETS.get(step.skill)
+    return (usual is not None and step.object.kind not in usual) or (
+        target is not None and step.target is not None and step.target.kind not in target
+    )
 
 
 def _step(text: str) -> SkillStep | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vla_gym.language.reader_model import Candidate
-from vla_gym.language.understanding import SkillStep, Understanding
+from vla_gym.language.understanding import Understanding
 
 FEATURES = (
     "constant", "log of p", "log of p of the least likely token", "log of p per token", "p",
@@ -18,17 +18,8 @@ FEATURES = (
 _LEAD = 6.0
 """Largest difference of log-probabilities that counts."""
 _LITTLE = 1e-6
-_FLAT_TOPS = ("cube", "brick", "cylinder", "can", "stone", "puck")
+FLAT_TOPS = ("cube", "brick", "cylinder", "can", "stone", "puck")
 """Kinds on which to put a thing is to stack it."""
-_USUAL_OBJECTS = {
-    "press": ("button", "any"), "open": ("drawer", "any"), "close": ("drawer", "any"),
-}  # fmt: skip
-_USUAL_TARGETS = {
-    "put": ("bowl", "plate", "tray", "box", "mug", "drawer", "shelf", "mat", "any"),
-    "sort": ("bowl", "plate", "tray", "box", "mug", "drawer", "mat", "any"),
-    "stack": (*_FLAT_TOPS, "box", "ball", "star", "any"),
-    "slide": ("mat", "any"),
-}
 
 
 @dataclass(frozen=True)
@@ -74,22 +65,13 @@ def judge(options: Options, weights: Sequence[float]) -> list[Judged]:
     return sorted(judged, key=lambda j: -j.probability)
 
 
-def is_odd(step: SkillStep) -> bool:
-    """Whether a skill is asked for with a thing that it is not for."""
-    usual = _USUAL_OBJECTS.get(step.skill)
-    target = _USUAL_TARGETS.get(step.skill)
-    return (usual is not None and step.object.kind not in usual) or (
-        target is not None and step.target is not None and step.target.kind not in target
-    )
-
-
 def _deed(meaning: Understanding) -> Understanding:
     """The meaning without distinctions that make no difference to what is done."""
     steps = []
     for step in meaning.steps:
         if step.skill == "sort":
             step = replace(step, skill="put")
-        if step.skill == "put" and step.target is not None and step.target.kind in _FLAT_TOPS:
+        if step.skill == "put" and step.target is not None and step.target.kind in FLAT_TOPS:
             step = replace(step, skill="stack")
         steps.append(step)
     return replace(meaning, steps=tuple(steps))

@@ -101,8 +101,8 @@ class ClauseTracker:
         opened = proprio[:, PROPRIO_TAIL["gripper_width"]][:, 0] > self.OPEN_M
         at = np.linalg.norm(tcp[:, :2] - xy[:, 0], axis=1) < self.AT_M
         at &= tcp[:, 2] < self.LOW_M
-        first = ids[at & np.isnan(self.met[ids, 0])]
-        self.met[first] = tcp[np.isin(ids, first)]
+        first = at & np.isnan(self.met[ids, 0])
+        self.met[ids[first]] = tcp[first]
         self.gripped[ids] |= at & ~opened
         self.stayed[ids] += at
         position = np.concatenate([xy[:, 0], np.full((len(ids), 1), height)], axis=1)
@@ -116,7 +116,8 @@ class ClauseTracker:
             _DRAWERS: np.linalg.norm((tcp - self.met[ids])[:, :2], axis=1) > self.DRAWN_M,
             ("reach", "press"): self.stayed[ids] >= self.STAYED,
         }
-        verbs = [_verb(text, k) for text, k in zip(instructions, self.clause[ids], strict=True)]
+        present = zip(instructions, self.clause[ids].tolist(), strict=True)
+        verbs = [heard_verb(text, clause) or "put" for text, clause in present]
         done = np.array([next(d[row] for group, d in done_by.items() if verb in group)
                          for row, verb in enumerate(verbs)], bool)  # fmt: skip
         on = ids[done & more]
@@ -148,7 +149,7 @@ def heard_verbs(text: str) -> tuple[str, ...]:
     return known if len(known) == len(heard_clauses(text)) else ()
 
 
-def _verb(text: str, clause: int) -> str:
-    """The verb of a clause; of texts that are not understood, to bring something."""
-    verbs = heard_verbs(text) or ("put",)
-    return verbs[min(clause, len(verbs) - 1)]
+def heard_verb(text: str, clause: int) -> str | None:
+    """The verb of a clause, or of the last one; None if the text is not understood."""
+    verbs = heard_verbs(text)
+    return verbs[min(clause, len(verbs) - 1)] if verbs else None

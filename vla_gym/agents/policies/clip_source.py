@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_gym.agents.policies.clause_tracker import VERB_IDS, ClauseTracker, heard_verbs
+from vla_gym.agents.policies.clause_tracker import VERB_IDS, ClauseTracker, heard_verb
 from vla_gym.agents.policies.detections import Detections
 from vla_gym.agents.policies.head_spec import Blind
 from vla_gym.envs.observation import PROPRIO_TAIL
@@ -106,10 +106,11 @@ class ClipSource:
         rows = np.zeros((len(instructions), len(VERBS)), np.float32)
         if self.blind == "instruction":
             return rows
-        for i, (text, clause) in enumerate(zip(instructions, self.clauses.clause, strict=True)):
-            verbs = heard_verbs(text)
-            if verbs:
-                rows[i, VERB_IDS[verbs[min(clause, len(verbs) - 1)]]] = 1.0
+        present = zip(instructions, self.clauses.clause.tolist(), strict=True)
+        for i, (text, clause) in enumerate(present):
+            verb = heard_verb(text, clause)
+            if verb is not None:
+                rows[i, VERB_IDS[verb]] = 1.0
             elif self._verbs is not None:
                 rows[i] = self._verbs.read([text])[0]
         return rows
